@@ -1,0 +1,259 @@
+//! The composition root: settings in, a running program out. The only place that knows every part.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{Settings, StoreSettings, read_snippets};
+use crate::engine::{Account, Bells, Engine, Source};
+use crate::http::{CallError, Client, Egress, Http};
+use crate::model::SourceName;
+use crate::outbox::RetryPolicy;
+use crate::provider::Metered;
+use crate::rules::{self, AccountFacts, Book, Surroundings, script};
+use crate::server::{self, Listening, Reload, Shared};
+use crate::store::{self, Store, StoreError};
+use crate::worker;
+use crate::yaml::{Fault, Faults};
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Configuration or rules are wrong.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP client could not be made.
+    #[error(transparent)]
+    Client(#[from] CallError),
+    /// An address could not be bound.
+    #[error("cannot listen on {address}: {source}; is something else using the port?")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// Opens the store that the settings name.
+pub async fn open_store(settings: &StoreSettings) -> Result<Arc<dyn Store>, StoreError> {
+    match settings {
+        StoreSettings::Memory => Ok(store::memory::open()),
+        StoreSettings::Sled(path) => {
+            let path = path.clone();
+            let opened = tokio::task::spawn_blocking(move || store::sled::open(&path)).await;
+            opened
+                .map_err(|error| StoreError::Failed { what: "opening the store".to_owned(), source: Box::new(error) })?
+        }
+    }
+}
+
+/// What rules can refer to.
+pub fn surroundings(settings: &Settings) -> Surroundings {
+    let accounts = settings.accounts.iter().map(|account| AccountFacts {
+        name: account.name.clone(),
+        provider: account.provider.clone(),
+        capabilities: account.capabilities.clone(),
+        own_addresses: account.own_addresses.clone(),
+    });
+    let root = settings.rules.iter().find(|path| path.is_dir()).or(settings.rules.first()).cloned();
+    Surroundings {
+        members: settings.members.clone(),
+        snippets: settings.snippets.clone(),
+        accounts: accounts.collect(),
+        sources: settings.sources.iter().map(|source| (source.name.clone(), source.account.clone())).collect(),
+        time_zone: settings.time_zone.clone(),
+        guard: settings.guard.clone(),
+        scripts: Arc::new(script::Engine::new(settings.scripts)),
+        root: root.unwrap_or_default(),
+    }
+}
+
+/// Reads and compiles the rule book.
+pub fn load_book(settings: &Settings) -> Result<Book, Faults> {
+    Book::compile(rules::read_files(&settings.rules)?, surroundings(settings))
+}
+
+/// Puts the parts together.
+pub fn build(settings: Settings, book: Book, store: Arc<dyn Store>, clock: Clock) -> Result<Engine, StartError> {
+    let mut egress = Egress::default();
+    settings.egress.iter().for_each(|url| egress.allow(url));
+    settings.accounts.iter().flat_map(|account| account.adapter.base_urls()).for_each(|url| egress.allow(&url));
+    let client: Arc<dyn Http> = Arc::new(Client::new(egress, settings.provider_timeout)?);
+    let accounts = settings.accounts.into_iter().map(|account| {
+        let http: Arc<dyn Http> = Arc::new(Metered::new(Arc::clone(&client), account.adapter.as_ref()));
+        let built = Account {
+            provider: account.provider,
+            adapter: account.adapter,
+            http,
+            concurrency: settings.account_concurrency,
+        };
+        (account.name, built)
+    });
+    let sources = settings.sources.into_iter().map(|source| {
+        let (name, account) = (source.name.clone(), source.account);
+        let built = Source { name, account, verifier: source.verifier, mapping: source.mapping, scheme: source.scheme };
+        (source.name, built)
+    });
+    // A call with its look-ups and the waits of a rate budget must end well inside the lease.
+    let lease = SignedDuration::from_mins(5);
+    Ok(Engine {
+        store,
+        sources: sources.collect(),
+        accounts: accounts.collect(),
+        book: ArcSwap::from_pointee(book),
+        clock,
+        retry: RetryPolicy::default(),
+        lease,
+        bells: Bells::default(),
+    })
+}
+
+/// A running program.
+pub struct Running {
+    /// Its parts.
+    pub engine: Arc<Engine>,
+    /// Where webhooks come in.
+    pub public: std::net::SocketAddr,
+    /// Where the operator asks.
+    pub admin: std::net::SocketAddr,
+    /// Loads the rules anew.
+    pub reloader: Arc<Reloader>,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    stop_admin: watch::Sender<bool>,
+    admin_task: JoinHandle<()>,
+}
+
+/// Starts everything that the settings ask for.
+pub async fn start(settings: Settings, metrics: Option<PrometheusHandle>) -> Result<Running, StartError> {
+    let book = load_book(&settings)?;
+    let public = bind(settings.listen).await?;
+    let admin = bind(settings.admin_listen).await?;
+    let store = open_store(&settings.store).await?;
+    store.keep_book(book.hash(), book.files()).await?;
+    announce(&settings);
+    let (limits, token, retention) = (settings.limits, settings.admin_token.clone(), settings.retention);
+    let (paths, snippets) = (settings.rules.clone(), settings.snippets_folder.clone());
+    let engine = Arc::new(build(settings, book, store, Clock::system())?);
+    let reloader = Arc::new(Reloader { engine: Arc::clone(&engine), paths, snippets });
+    let mut shared = Shared::new(Arc::clone(&engine), limits, token);
+    shared.metrics = metrics;
+    shared.reload = Some(Arc::clone(&reloader) as Arc<dyn Reload>);
+    let shared = Arc::new(shared);
+    let (stop, stopped) = watch::channel(false);
+    let (stop_admin, admin_stopped) = watch::channel(false);
+    let addresses = (public.address, admin.address);
+    let tasks = vec![
+        tokio::spawn(server::serve(public, server::public_router(Arc::clone(&shared)), limits, stopped.clone())),
+        tokio::spawn(worker::run(Arc::clone(&engine), retention, stopped)),
+    ];
+    let admin_task =
+        tokio::spawn(server::serve(admin, server::admin_router(Arc::clone(&shared)), limits, admin_stopped));
+    let (public, admin) = addresses;
+    Ok(Running { engine, public, admin, reloader, shared, stop, tasks, stop_admin, admin_task })
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<Listening, StartError> {
+    Listening::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+fn announce(settings: &Settings) {
+    for source in &settings.sources {
+        match source.scheme.as_str() {
+            "none" => tracing::warn!(source = %source.name, "deliveries are NOT verified: anybody can send them"),
+            scheme => tracing::info!(source = %source.name, account = %source.account, scheme, "source"),
+        }
+    }
+}
+
+impl Running {
+    /// Takes nothing new, finishes what has begun, closes the store. The operator's side answers until then, so that
+    /// `readyz` can say that we are draining.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        self.shared.drain();
+        // A receiver that is gone has ended already.
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            ended(task).await;
+        }
+        let _ = self.stop_admin.send(true);
+        ended(self.admin_task).await;
+        self.engine.store.close().await
+    }
+}
+
+async fn ended(task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(error = %error, "a part ended by a panic");
+    }
+}
+
+/// Loads the rules anew; the last good book stays in force when it cannot.
+pub struct Reloader {
+    engine: Arc<Engine>,
+    /// What to watch: rule files and folders.
+    pub paths: Vec<PathBuf>,
+    /// What to watch: the folder of snippets.
+    pub snippets: Option<PathBuf>,
+}
+
+impl Reloader {
+    fn compile(&self) -> Result<Book, Faults> {
+        let mut surroundings = self.engine.book.load().surroundings().clone();
+        if let Some(folder) = &self.snippets {
+            surroundings.snippets = read_snippets(folder).map_err(snippet_faults)?;
+        }
+        Book::compile(rules::read_files(&self.paths)?, surroundings)
+    }
+
+    async fn replace(&self, book: Book) -> Result<String, String> {
+        let hash = book.hash().clone();
+        // Kept before it decides anything, so that every decision can be explained by its own book.
+        self.engine.store.keep_book(&hash, book.files()).await.map_err(|error| error.to_string())?;
+        tracing::info!(book = %hash, rules = book.rules().len(), "the rules were loaded anew");
+        self.engine.book.store(Arc::new(book));
+        Ok(hash.to_string())
+    }
+}
+
+#[async_trait]
+impl Reload for Reloader {
+    async fn reload(&self) -> Result<String, String> {
+        match self.compile() {
+            Ok(book) if book.hash() == self.engine.book.load().hash() && self.snippets.is_none() => {
+                Ok(book.hash().to_string())
+            }
+            Ok(book) => self.replace(book).await,
+            Err(faults) => {
+                tracing::error!(
+                    faults = faults.len(),
+                    "the rules could not be loaded; the last good ones stay in force\n{faults}"
+                );
+                Err(faults.to_string())
+            }
+        }
+    }
+}
+
+fn snippet_faults(problems: Vec<(String, String)>) -> Faults {
+    let mut faults = Faults::default();
+    faults.extend(problems.into_iter().map(|(file, message)| Fault { file, line: 0, column: 0, message }));
+    faults
+}
+
+/// The source of that name, for commands.
+pub fn source<'a>(engine: &'a Engine, name: &str) -> Option<&'a Source> {
+    engine.sources.get(&SourceName::from(name))
+}

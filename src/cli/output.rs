@@ -1,0 +1,70 @@
+//! How commands print: lines and tables for people, JSON for programs, errors with their causes.
+
+use std::io::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+/// Prints a line. A reader that has gone away is no error of ours.
+pub(super) fn line(text: impl AsRef<str>) {
+    let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+}
+
+/// Prints JSON, indented.
+pub(super) fn json(value: &Value) {
+    line(serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Prints rows under a head, or says that there are none.
+pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>, none: &str) {
+    if rows.is_empty() {
+        return line(none);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(head.to_vec());
+    for row in rows {
+        table.add_row(row);
+    }
+    for row in table.trim_fmt().lines() {
+        line(row.strip_prefix(' ').unwrap_or(row));
+    }
+}
+
+/// An error with its causes, each once.
+pub(super) fn error_text(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+/// The text of a JSON value: a string without its quotes, nothing for null.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// The first `limit` characters, in one line.
+pub(super) fn short(text: &str, limit: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// Reads a file, or standard input for `-`.
+pub(super) fn read(path: &str) -> anyhow::Result<String> {
+    use anyhow::Context;
+    match path {
+        "-" => std::io::read_to_string(std::io::stdin()).context("standard input cannot be read"),
+        path => std::fs::read_to_string(path).with_context(|| format!("`{path}` cannot be read")),
+    }
+}

@@ -1,0 +1,107 @@
+//! `serve`: runs until it is told to end.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch as watch_channel;
+use tracing_subscriber::EnvFilter;
+
+use super::{ConfigArguments, Ended};
+use crate::app::{self, Reloader};
+use crate::clock::Clock;
+use crate::config::{self, LogForm, Settings};
+use crate::provider::sandbox::Sandbox;
+use crate::server::{self, Listening, Reload};
+use crate::watch;
+
+pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
+    let settings = config::load(&arguments.config)?;
+    log_to_stderr(settings.log);
+    host_sandbox(&settings).await;
+    let running = app::start(settings, record_metrics()).await?;
+    tracing::info!(public = %running.public, admin = %running.admin, rules = running.engine.book.load().rules().len(), "ready");
+    // A watcher that cannot be had is no reason not to serve: SIGHUP is still there.
+    let watching = watch::rules(Arc::clone(&running.reloader))
+        .map_err(|error| tracing::warn!(error = %error, "rule files are not watched"));
+    let reloader = Arc::clone(&running.reloader);
+    until_told(&reloader).await?;
+    drop(watching);
+    tracing::info!("draining");
+    tokio::select! {
+        stopped = running.stop() => stopped?,
+        // What was under way is found in the store at the next start.
+        told = until_told(&reloader) => {
+            told?;
+            tracing::warn!("ended before everything under way was finished");
+        }
+    }
+    Ok(Ended::Fine)
+}
+
+/// Where an account is at the sandbox, the sandbox is served as well, so that rules can be tried without any other program.
+async fn host_sandbox(settings: &Settings) {
+    let at_sandbox = settings.accounts.iter().filter(|account| account.provider == "sandbox");
+    let addresses: BTreeSet<SocketAddr> =
+        at_sandbox.flat_map(|account| account.adapter.base_urls()).filter_map(|url| loopback(&url)).collect();
+    for address in addresses {
+        match Listening::bind(address).await {
+            Ok(listening) => {
+                tracing::info!(address = %address, "serving the sandbox provider; `GET /` shows its conversations");
+                let router = server::sandbox_router(Sandbox::default(), Clock::system());
+                let (limits, (keep, stop)) = (settings.limits, watch_channel::channel(false));
+                tokio::spawn(async move {
+                    server::serve(listening, router, limits, stop).await;
+                    drop(keep);
+                });
+            }
+            Err(error) => tracing::warn!(address = %address, error = %error, "the sandbox provider is not served here"),
+        }
+    }
+}
+
+fn loopback(url: &url::Url) -> Option<SocketAddr> {
+    let address = SocketAddr::new(url.host_str()?.parse().ok()?, url.port_or_known_default()?);
+    address.ip().is_loopback().then_some(address)
+}
+
+async fn until_told(reloader: &Arc<Reloader>) -> std::io::Result<()> {
+    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                // What is wrong with the files has been logged.
+                let _ = reloader.reload().await;
+            }
+            _ = terminate.recv() => return Ok(()),
+            interrupted = tokio::signal::ctrl_c() => return interrupted,
+        }
+    }
+}
+
+/// Log lines on standard error; `RUST_LOG` chooses, `info` by default.
+pub(super) fn log_to_stderr(form: LogForm) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let has_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(has_colour)
+        .with_target(false);
+    // A second subscriber is refused: a test, or the demo, has set one up.
+    let _ = match form {
+        LogForm::Pretty => builder.try_init(),
+        LogForm::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Records metrics from now on; nothing where another recorder is set already.
+pub(super) fn record_metrics() -> Option<PrometheusHandle> {
+    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+    let recorder = PrometheusBuilder::new().set_buckets(&buckets).ok()?.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).ok().map(|()| handle)
+}

@@ -1,0 +1,182 @@
+//! The configuration as people write it. What it means is decided in `load`.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::size::Size;
+use crate::provider::MapSettings;
+use crate::rules::{GuardSettings, script};
+use crate::secret::Secret;
+
+/// `rejoinder.yaml`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ConfigDocument {
+    /// Where webhooks come in; 127.0.0.1:8080 by default.
+    pub listen: String,
+    /// The operator's side.
+    pub admin: AdminDocument,
+    /// Where state is kept: `sled:FOLDER` or `memory:`; sled:./data by default.
+    pub store: String,
+    /// Rule files and folders; ./rules by default.
+    pub rules: OneOrMany,
+    /// The time zone of `event.hour` and `event.weekday` (IANA); UTC by default.
+    pub time_zone: String,
+    /// How long events, decisions and sends are kept; 30d by default.
+    pub retention: String,
+    /// Credentials and settings to act at a provider, by name.
+    #[schemars(schema_with = "accounts")]
+    pub accounts: Map<String, Value>,
+    /// Where events come in, by name: `POST /webhooks/{name}`.
+    pub sources: BTreeMap<String, SourceDocument>,
+    /// Teammates by alias, with their id at each provider.
+    pub members: BTreeMap<String, BTreeMap<String, String>>,
+    /// The folder of snippets: name.md, name.html, name.txt.
+    pub snippets: Option<String>,
+    /// The loop guard's numbers and lists.
+    pub guard: GuardSettings,
+    /// What outgoing calls may reach beside public https addresses and the configured base URLs.
+    pub egress: EgressDocument,
+    /// Limits on everything that comes from outside.
+    pub limits: LimitsDocument,
+    /// How log lines look: pretty (default) or json.
+    pub log: LogForm,
+}
+
+impl Default for ConfigDocument {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            admin: AdminDocument::default(),
+            store: "sled:./data".to_owned(),
+            rules: OneOrMany::One("./rules".to_owned()),
+            time_zone: "UTC".to_owned(),
+            retention: "30d".to_owned(),
+            accounts: Map::new(),
+            sources: BTreeMap::new(),
+            members: BTreeMap::new(),
+            snippets: None,
+            guard: GuardSettings::default(),
+            egress: EgressDocument::default(),
+            limits: LimitsDocument::default(),
+            log: LogForm::Pretty,
+        }
+    }
+}
+
+/// The operator's side.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AdminDocument {
+    /// Where the admin API and /metrics are; 127.0.0.1:8081 by default.
+    pub listen: String,
+    /// The bearer token; required unless the address is loopback.
+    pub token: Option<Secret>,
+}
+
+impl Default for AdminDocument {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8081".to_owned(), token: None }
+    }
+}
+
+/// One source.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceDocument {
+    /// The account that reads and answers.
+    pub account: String,
+    /// How the sender proves who it is. A source without it is refused; `{ scheme: none }` lets anybody in.
+    #[serde(default)]
+    #[schemars(schema_with = "verify")]
+    pub verify: Option<Value>,
+    /// Fields read from elsewhere than the provider's adapter would: field path to JSON pointer.
+    #[serde(default)]
+    pub map: Option<MapSettings>,
+}
+
+/// What outgoing calls may reach.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EgressDocument {
+    /// Origins (scheme, host, port) that may be called as written, even when private or without TLS.
+    pub allow: Vec<String>,
+}
+
+/// Limits on everything that comes from outside.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitsDocument {
+    /// The largest body of a delivery; 1MiB by default.
+    pub max_body: Size,
+    /// The largest head of a request; 64KiB by default.
+    pub max_headers: Size,
+    /// Deliveries under way at once; 512 by default.
+    pub concurrency: usize,
+    /// Sends under way at once for each account; 4 by default.
+    pub account_concurrency: usize,
+    /// How long the head of a request may take; 10s by default.
+    pub header_timeout: String,
+    /// How long a whole request may take; 30s by default.
+    pub request_timeout: String,
+    /// How long a call to a provider may take; 20s by default.
+    pub provider_timeout: String,
+    /// The bounds of scripts.
+    pub script: script::Limits,
+}
+
+impl Default for LimitsDocument {
+    fn default() -> Self {
+        Self {
+            max_body: Size("1MiB".to_owned()),
+            max_headers: Size("64KiB".to_owned()),
+            concurrency: 512,
+            account_concurrency: 4,
+            header_timeout: "10s".to_owned(),
+            request_timeout: "30s".to_owned(),
+            provider_timeout: "20s".to_owned(),
+            script: script::Limits::default(),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogForm {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// One text, or a list.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The texts.
+    pub fn to_vec(&self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one.clone()],
+            Self::Many(many) => many.clone(),
+        }
+    }
+}
+
+fn accounts(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/Account" } })
+}
+
+fn verify(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "$ref": "#/$defs/Verify" })
+}

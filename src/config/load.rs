@@ -1,0 +1,377 @@
+//! What the configuration means: addresses, durations, accounts, sources. Reports everything that is wrong at once, and
+//! reads no file but snippets.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use url::Url;
+
+use super::document::{ConfigDocument, LogForm, SourceDocument};
+use super::surroundings;
+use crate::model::{AccountName, Capability, SourceName, duration, event::bare_address};
+use crate::provider::{self, Adapter, Mapping};
+use crate::rules::{GuardSettings, SnippetFile, script};
+use crate::secret::Secret;
+use crate::server::Limits;
+use crate::signature::{self, SettingFault, Verifier, VerifySettings};
+use crate::yaml::{Document, Faults};
+
+/// The shortest time that things are kept; Sequenzy repeats deliveries for seven days.
+const SHORTEST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The shortest and the longest time-out.
+const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(120));
+
+/// A configuration that is right.
+pub struct Settings {
+    /// Where webhooks come in.
+    pub listen: SocketAddr,
+    /// Where the operator asks.
+    pub admin_listen: SocketAddr,
+    /// The operator's token.
+    pub admin_token: Option<Secret>,
+    /// Where state is kept.
+    pub store: StoreSettings,
+    /// Rule files and folders.
+    pub rules: Vec<PathBuf>,
+    /// The time zone of rules.
+    pub time_zone: TimeZone,
+    /// How long things are kept.
+    pub retention: SignedDuration,
+    /// The accounts.
+    pub accounts: Vec<AccountSettings>,
+    /// The sources.
+    pub sources: Vec<SourceSettings>,
+    /// Members by alias, with their ids by provider.
+    pub members: BTreeMap<String, BTreeMap<String, String>>,
+    /// Snippets by name.
+    pub snippets: BTreeMap<String, SnippetFile>,
+    /// The folder of snippets, watched for changes.
+    pub snippets_folder: Option<PathBuf>,
+    /// The loop guard.
+    pub guard: GuardSettings,
+    /// Origins that may be called as written.
+    pub egress: Vec<Url>,
+    /// The limits of the server.
+    pub limits: Limits,
+    /// The bounds of scripts.
+    pub scripts: script::Limits,
+    /// How long a call to a provider may take.
+    pub provider_timeout: Duration,
+    /// How many sends of an account may be under way at once.
+    pub account_concurrency: usize,
+    /// How log lines look.
+    pub log: LogForm,
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// Nowhere: gone with the process.
+    Memory,
+    /// In a folder.
+    Sled(PathBuf),
+}
+
+/// One account, open.
+pub struct AccountSettings {
+    /// Its name.
+    pub name: AccountName,
+    /// Its provider.
+    pub provider: String,
+    /// Its adapter.
+    pub adapter: Arc<dyn Adapter>,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// Our own addresses there, in lower case.
+    pub own_addresses: Vec<String>,
+}
+
+/// One source, ready.
+pub struct SourceSettings {
+    /// Its name.
+    pub name: SourceName,
+    /// Its account.
+    pub account: AccountName,
+    /// The name of its scheme.
+    pub scheme: String,
+    /// Its verifier.
+    pub verifier: Box<dyn Verifier>,
+    /// Its mapping.
+    pub mapping: Option<Mapping>,
+}
+
+/// What a document of the right shape means.
+pub(super) fn settings(document: &Document, folder: &Path, written: ConfigDocument) -> Result<Settings, Faults> {
+    Loading { document, folder, faults: Faults::default() }.settings(written)
+}
+
+struct Loading<'a> {
+    document: &'a Document,
+    folder: &'a Path,
+    faults: Faults,
+}
+
+impl Loading<'_> {
+    fn fault(&mut self, pointer: &str, message: impl Into<String>) {
+        let fault = self.document.fault(pointer, message);
+        self.faults.push(fault);
+    }
+
+    fn good<T>(&mut self, pointer: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.fault(pointer, message)).ok()
+    }
+
+    fn settings(mut self, written: ConfigDocument) -> Result<Settings, Faults> {
+        let listen = self.address("/listen", &written.listen);
+        let admin_listen = self.address("/admin/listen", &written.admin.listen);
+        if admin_listen.is_some_and(|address| !address.ip().is_loopback()) && written.admin.token.is_none() {
+            self.fault(
+                "/admin/listen",
+                "the admin listener is reachable from outside; set `admin.token`, or listen on 127.0.0.1",
+            );
+        }
+        let store = self.store(&written.store);
+        let retention = self.duration("/retention", &written.retention);
+        if retention.is_some_and(|retention| retention < SHORTEST_RETENTION) {
+            self.fault("/retention", "shorter than 7d: senders repeat a delivery for up to seven days, and a repeat is known by what is kept");
+        }
+        let time_zone = self.good(
+            "/time_zone",
+            TimeZone::get(&written.time_zone).map_err(|_| {
+                format!("`{}` is not a time zone of the IANA database, such as Europe/Berlin", written.time_zone)
+            }),
+        );
+        let accounts = self.accounts(&written);
+        let sources = self.sources(&written, &accounts);
+        let (snippets, snippets_folder) = self.snippets(written.snippets.as_deref());
+        let limits = self.limits(&written);
+        let provider_timeout = self.timeout("/limits/provider_timeout", &written.limits.provider_timeout);
+        let egress = self.egress(&written.egress.allow);
+        let rules = written.rules.to_vec().iter().map(|path| self.path(path)).collect();
+        let settings =
+            listen.zip(admin_listen).zip(store).zip(retention).zip(limits).zip(provider_timeout).zip(time_zone).map(
+                |((((((listen, admin_listen), store), retention), limits), provider_timeout), time_zone)| Settings {
+                    listen,
+                    admin_listen,
+                    admin_token: written.admin.token,
+                    store,
+                    rules,
+                    time_zone,
+                    retention,
+                    accounts,
+                    sources,
+                    members: written.members,
+                    snippets,
+                    snippets_folder,
+                    guard: written.guard,
+                    egress,
+                    limits,
+                    scripts: written.limits.script,
+                    provider_timeout,
+                    account_concurrency: written.limits.account_concurrency.max(1),
+                    log: written.log,
+                },
+            );
+        match settings {
+            Some(settings) => self.faults.or(settings),
+            None => self.faults.or(()).and_then(|()| Err(Faults::default())),
+        }
+    }
+
+    /// A path as written, from the folder of the configuration, without detours through `..`, which would stand in the
+    /// place of every fault.
+    fn path(&self, written: &str) -> PathBuf {
+        let mut path = PathBuf::new();
+        for part in self.folder.join(written).components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir if matches!(path.components().next_back(), Some(Component::Normal(_))) => {
+                    path.pop();
+                }
+                part => path.push(part),
+            }
+        }
+        path
+    }
+
+    fn address(&mut self, pointer: &str, text: &str) -> Option<SocketAddr> {
+        self.good(
+            pointer,
+            text.parse().map_err(|_| format!("`{text}` is not an address and port, such as 127.0.0.1:8080")),
+        )
+    }
+
+    fn duration(&mut self, pointer: &str, text: &str) -> Option<SignedDuration> {
+        self.good(pointer, duration::parse(text))
+    }
+
+    /// A time-out: neither so short that nothing can be done in it, nor so long that a lease runs out meanwhile.
+    fn timeout(&mut self, pointer: &str, text: &str) -> Option<Duration> {
+        let duration = Duration::try_from(self.duration(pointer, text)?).ok()?;
+        if duration < TIMEOUTS.0 || duration > TIMEOUTS.1 {
+            self.fault(pointer, format!("`{text}` is not a time-out between 100ms and 2m"));
+        }
+        Some(duration)
+    }
+
+    fn store(&mut self, text: &str) -> Option<StoreSettings> {
+        let store = match text.split_once(':') {
+            Some(("memory", "")) => Ok(StoreSettings::Memory),
+            Some(("sled", path)) if !path.is_empty() => Ok(StoreSettings::Sled(self.path(path))),
+            Some(("postgres" | "postgresql", _)) => {
+                Err("Postgres is not in this version yet; write sled:FOLDER".to_owned())
+            }
+            _ => Err(format!("`{text}` is not a store; write sled:./data or memory:")),
+        };
+        self.good("/store", store)
+    }
+
+    fn limits(&mut self, written: &ConfigDocument) -> Option<Limits> {
+        let limits = &written.limits;
+        let header_timeout = self.timeout("/limits/header_timeout", &limits.header_timeout);
+        let request_timeout = self.timeout("/limits/request_timeout", &limits.request_timeout);
+        let max_body = self.good("/limits/max_body", limits.max_body.bytes());
+        let max_headers = self.good("/limits/max_headers", limits.max_headers.bytes());
+        Some(Limits {
+            max_body: max_body?,
+            max_headers: max_headers?,
+            concurrency: limits.concurrency.max(1),
+            header_timeout: header_timeout?,
+            request_timeout: request_timeout?,
+        })
+    }
+
+    fn egress(&mut self, allow: &[String]) -> Vec<Url> {
+        let mut urls = Vec::new();
+        for (index, text) in allow.iter().enumerate() {
+            urls.extend(self.good(
+                &format!("/egress/allow/{index}"),
+                text.parse().map_err(|why| format!("`{text}` is not a URL: {why}")),
+            ));
+        }
+        urls
+    }
+
+    fn snippets(&mut self, folder: Option<&str>) -> (BTreeMap<String, SnippetFile>, Option<PathBuf>) {
+        let Some(folder) = folder.map(|folder| self.path(folder)) else { return (BTreeMap::new(), None) };
+        match surroundings::read_snippets(&folder) {
+            Ok(snippets) => (snippets, Some(folder)),
+            Err(problems) => {
+                for (file, why) in problems {
+                    self.fault("/snippets", format!("{file}: {why}"));
+                }
+                (BTreeMap::new(), Some(folder))
+            }
+        }
+    }
+
+    fn accounts(&mut self, written: &ConfigDocument) -> Vec<AccountSettings> {
+        let mut accounts = Vec::new();
+        for (name, value) in &written.accounts {
+            let pointer = format!("/accounts/{}", escape(name));
+            let kind = value["provider"].as_str().unwrap_or_default();
+            let Some(provider) = provider::provider(kind) else { continue };
+            let mut own = value.clone();
+            if let Some(map) = own.as_object_mut() {
+                map.remove("provider");
+                map.remove("own_addresses");
+            }
+            let account = AccountName::from(name.as_str());
+            match provider.open(&account, &own) {
+                Ok(adapter) => {
+                    let addresses = value["own_addresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                    let own_addresses = addresses.map(bare_address).collect();
+                    let capabilities = provider.capabilities_of(&own);
+                    accounts.push(AccountSettings {
+                        name: account,
+                        provider: kind.to_owned(),
+                        adapter,
+                        capabilities,
+                        own_addresses,
+                    });
+                }
+                Err(faults) => self.setting_faults(&pointer, faults),
+            }
+        }
+        accounts
+    }
+
+    fn sources(&mut self, written: &ConfigDocument, accounts: &[AccountSettings]) -> Vec<SourceSettings> {
+        let mut sources = Vec::new();
+        for (name, source) in &written.sources {
+            let pointer = format!("/sources/{}", escape(name));
+            let mapping = self.mapping(&pointer, source);
+            if let Some((scheme, verifier)) = self.verifier(&pointer, source, accounts) {
+                let (name, account) = (SourceName::from(name.as_str()), AccountName::from(source.account.as_str()));
+                sources.push(SourceSettings { name, account, scheme, verifier, mapping });
+            }
+        }
+        sources
+    }
+
+    fn mapping(&mut self, pointer: &str, source: &SourceDocument) -> Option<Mapping> {
+        match Mapping::compile(source.map.as_ref()?) {
+            Ok(mapping) => Some(mapping),
+            Err(faults) => {
+                self.setting_faults(&format!("{pointer}/map"), faults);
+                None
+            }
+        }
+    }
+
+    fn verifier(
+        &mut self,
+        pointer: &str,
+        source: &SourceDocument,
+        accounts: &[AccountSettings],
+    ) -> Option<(String, Box<dyn Verifier>)> {
+        let Some(written) = &source.verify else {
+            self.fault(
+                pointer,
+                "the source has no `verify`; say how its sender proves who it is (or write `verify: { scheme: none }`)",
+            );
+            return None;
+        };
+        let pointer = format!("{pointer}/verify");
+        let settings: VerifySettings =
+            self.good(&pointer, serde_json::from_value(written.clone()).map_err(|error| error.to_string()))?;
+        let scheme = signature::scheme(&settings.scheme)?;
+        let account = accounts.iter().find(|account| account.name.as_str() == source.account);
+        if settings.scheme == "highlevel"
+            && settings.keys.is_empty()
+            && account.is_some_and(|it| !it.adapter.tells_tenant())
+        {
+            self.fault(&pointer, "HighLevel signs for all its customers with one key, so the account must tell them apart; use an account with `provider: highlevel`, or give `keys` of your own");
+        }
+        match scheme.build(&settings) {
+            Ok(verifier) => Some((settings.scheme, verifier)),
+            Err(faults) => {
+                self.setting_faults(&pointer, faults);
+                None
+            }
+        }
+    }
+
+    fn setting_faults(&mut self, pointer: &str, faults: Vec<SettingFault>) {
+        for fault in faults {
+            if fault.key.is_empty() {
+                self.fault(pointer, fault.message);
+                continue;
+            }
+            // Adapters say what a setting is or is not; which one, is said here.
+            let subject = if fault.message.starts_with("is ") { format!("`{}` ", fault.key) } else { String::new() };
+            self.fault(&format!("{pointer}/{}", fault.key), format!("{subject}{}", fault.message));
+        }
+    }
+}
+
+pub(super) fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,15 @@
+//! `rejoinder.yaml` and the environment, turned into settings that are right, or into every fault at once.
+
+mod document;
+mod environment;
+mod load;
+mod read;
+mod schema;
+mod size;
+mod surroundings;
+
+pub use document::{LogForm, OneOrMany};
+pub use load::{AccountSettings, Settings, SourceSettings, StoreSettings};
+pub use read::{load, load_text};
+pub use schema::schema;
+pub use surroundings::read_snippets;

@@ -1,0 +1,92 @@
+//! Reads the configuration: file, references, environment, shape. What is wrong is taken out and the rest is judged on, so
+//! that one run reports everything. Uses no network.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::document::ConfigDocument;
+use super::load::{self, Settings};
+use super::{environment, schema::schema};
+use crate::model::duration;
+use crate::yaml::{Document, Fault, Faults, Interpolation, Structure, Wrong, suggest};
+
+static STRUCTURE: LazyLock<Result<Structure, String>> = LazyLock::new(|| Structure::new(schema()));
+
+/// Durations that are read with the document; all others are judged by `load`.
+const DURATIONS: [&str; 4] = ["/guard/answer", "/guard/ack", "/guard/away", "/limits/script/wall_time"];
+
+/// Loads a file, with the environment and the files of this machine.
+pub fn load(path: &Path) -> Result<Settings, Faults> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|why| Fault {
+        file: file.clone(),
+        line: 0,
+        column: 0,
+        message: format!("cannot be read: {why}; `rejoinder init` writes one, --config names another"),
+    })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+    // A variable that is not UTF-8 is not for us.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    load_text(&file, &text, &folder, variables.collect())
+}
+
+/// Loads a text. Relative paths are taken from `folder`.
+pub fn load_text(file: &str, text: &str, folder: &Path, variables: Vec<(String, String)>) -> Result<Settings, Faults> {
+    let mut document = Document::parse(file, text)?;
+    let structure = STRUCTURE.as_ref().map_err(|why| document.fault("", format!("the schema is broken: {why}")))?;
+    let mut wrong = Interpolation {
+        variable: &|name| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),
+        file: &|path| std::fs::read_to_string(folder.join(path)).map_err(|why| why.to_string()),
+    }
+    .apply(&mut document);
+    let overridden = environment::apply(&mut document, variables, |document, pointer| {
+        structure.wrong(document).iter().all(|(at, _)| !at.starts_with(pointer))
+    });
+    wrong.retain(|(pointer, _)| !overridden.contains(pointer));
+    for (pointer, message) in structure.wrong(&document).into_iter().chain(durations(&document)) {
+        // An unset variable leaves an empty text behind; that is one fault, not two.
+        if wrong.iter().all(|(at, _)| *at != pointer) {
+            wrong.push((pointer, message));
+        }
+    }
+    let mut faults = Faults::default();
+    faults.extend(wrong.iter().chain(&dangling(&document)).map(|(pointer, message)| document.fault(pointer, message)));
+    wrong.iter().for_each(|(pointer, _)| document.remove(&block(document.value(), pointer)));
+    match document.read().and_then(|written: ConfigDocument| load::settings(&document, folder, written)) {
+        Ok(settings) => faults.or(settings),
+        Err(more) => {
+            faults.extend(more);
+            faults.or(()).and_then(|()| Err(Faults::default()))
+        }
+    }
+}
+
+fn durations(document: &Document) -> Vec<Wrong> {
+    let wrong = |pointer: &str| duration::parse(document.value().pointer(pointer)?.as_str()?).err();
+    DURATIONS.iter().filter_map(|pointer| Some(((*pointer).to_owned(), wrong(pointer)?))).collect()
+}
+
+/// Sources whose account is not there, whatever else is wrong with either.
+fn dangling(document: &Document) -> Vec<Wrong> {
+    let entries = |key: &str| document.value()[key].as_object().into_iter().flatten();
+    let names: Vec<&str> = entries("accounts").map(|(name, _)| name.as_str()).collect();
+    let unknown = entries("sources").filter_map(|(source, entry)| {
+        let account = entry["account"].as_str().filter(|account| !names.contains(account))?;
+        let message = format!("there is no account `{account}`{}", suggest(account, names.iter().copied()));
+        Some((format!("/sources/{}/account", load::escape(source)), message))
+    });
+    unknown.collect()
+}
+
+/// What has to go for the rest to be judged: the account, source, limit or top-level key that a pointer leads into.
+fn block(value: &Value, pointer: &str) -> String {
+    let mut segments = pointer.split('/').skip(1);
+    let first = segments.next().unwrap_or_default();
+    match segments.next() {
+        Some(second) if value[first].is_object() => format!("/{first}/{second}"),
+        _ => format!("/{first}"),
+    }
+}

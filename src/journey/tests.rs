@@ -1,0 +1,203 @@
+//! What can be read, what cannot, and what belongs together.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::clock::Clock;
+use crate::engine::{Account, Bells};
+use crate::model::{AccountName, Action, Delivery, SourceName};
+use crate::outbox::RetryPolicy;
+use crate::provider::testing::{self, Stage};
+use crate::rules::testing::{book, facts, rules, surroundings};
+use crate::rules::{Depth, decide};
+use crate::signature::{Signing, Verifier, verify};
+
+struct Anybody;
+
+impl Verifier for Anybody {
+    fn verify(&self, _: &Delivery, _: Timestamp) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    fn sign(&self, _: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
+        Ok(Vec::new())
+    }
+}
+
+/// Reads `{"text": …}`, refuses what is for `{"tenant": "another"}`, and keeps of each group it is given the first.
+#[derive(Default)]
+struct Desk {
+    groups: Mutex<Vec<Vec<String>>>,
+    has_key: bool,
+}
+
+#[async_trait]
+impl crate::provider::Adapter for Desk {
+    fn normalise(&self, _: &VerifiedDelivery, json: &Value) -> Normalised {
+        match json["text"].as_str() {
+            Some(text) => Normalised::Event(Box::new(Draft {
+                dedupe_key: text.to_owned(),
+                kind: EventKind::MessageReceived,
+                ..unreadable_draft(b"")
+            })),
+            None => Normalised::Unreadable("there is no text".to_owned()),
+        }
+    }
+
+    fn is_addressed(&self, json: &Value) -> bool {
+        json["tenant"] != "another"
+    }
+
+    fn fold(&self, sends: Vec<Send>) -> Vec<Send> {
+        let names = sends.iter().map(|send| format!("{}/{}", send.rule, send.action.name())).collect();
+        self.groups.lock().unwrap().push(names);
+        sends.into_iter().take(1).collect()
+    }
+
+    async fn deliver(&self, _: &Call<'_>) -> Outcome {
+        Outcome::done()
+    }
+
+    async fn read_back(&self, call: &Call<'_>) -> ReadBack {
+        ReadBack::Unclear(format!("may have landed: {}", call.may_have_landed))
+    }
+
+    fn remembers_keys_for(&self) -> Option<SignedDuration> {
+        self.has_key.then(|| SignedDuration::from_hours(1))
+    }
+
+    fn base_urls(&self) -> Vec<url::Url> {
+        Vec::new()
+    }
+}
+
+fn engine(desk: Arc<Desk>) -> Engine {
+    let account =
+        Account { provider: "desk".to_owned(), adapter: desk, http: Arc::new(Stage::default()), concurrency: 1 };
+    Engine {
+        store: crate::store::memory::open(),
+        sources: BTreeMap::new(),
+        accounts: BTreeMap::from([(AccountName::from("support"), account)]),
+        book: ArcSwap::from_pointee(book(&[], surroundings())),
+        clock: Clock::from_fn(testing::now),
+        retry: RetryPolicy::default(),
+        lease: SignedDuration::from_secs(60),
+        bells: Bells::default(),
+    }
+}
+
+fn source(account: &str) -> Source {
+    Source {
+        name: SourceName::from("inbox"),
+        account: AccountName::from(account),
+        verifier: Box::new(Anybody),
+        mapping: None,
+        scheme: "none".to_owned(),
+    }
+}
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| engine(Arc::default()));
+
+fn read(account: &str, body: &[u8]) -> Result<Event, Rejection> {
+    let delivery = Delivery { headers: http::HeaderMap::new(), body: body.to_vec(), received_at: testing::now() };
+    let verified = verify(&Anybody, delivery, testing::now()).unwrap();
+    normalise(&ENGINE, &source(account), &verified)
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_with_its_bytes_and_its_reason() {
+    for (account, body, reason) in [
+        ("support", b"{\"a\": hunter2".as_slice(), "the body is not JSON: expected value at line 1 column 7"),
+        ("support", b"", "the body is not JSON: EOF while parsing a value at line 1 column 0"),
+        ("support", b"\xff\xfe", "the body is not JSON: expected value at line 1 column 1"),
+        ("support", b"{}", "there is no text"),
+        ("gone", b"{\"text\": \"x\"}", "the account is gone"),
+    ] {
+        let event = read(account, body).unwrap();
+        let unreadable = event.unreadable.as_ref().unwrap();
+        assert_eq!((event.kind, unreadable.reason.as_str()), (EventKind::Unreadable, reason));
+        assert_eq!(STANDARD.decode(&unreadable.body).unwrap(), body);
+        assert_eq!((event.raw.is_null(), event.message.is_none()), (true, true));
+        assert_eq!(event.id, read(account, body).unwrap().id, "a repeat is recognised");
+        assert_ne!(event.id, read(account, b"other").unwrap().id);
+    }
+}
+
+#[test]
+fn what_can_be_read_has_its_source_and_its_time() {
+    let event = read("support", b"{\"text\": \"x\"}").unwrap();
+    assert_eq!((event.kind, event.provider.as_str()), (EventKind::MessageReceived, "desk"));
+    assert_eq!(event.id, EventId::derive(&SourceName::from("inbox"), "x"));
+    assert_eq!((event.at, event.received_at, &event.raw), (testing::now(), testing::now(), &json!({ "text": "x" })));
+    assert_eq!(read("support", b"{\"text\": \"x\", \"tenant\": \"another\"}"), Err(Rejection::ForeignTenant));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn reading_never_fails_but_for_another_tenant(body in prop::collection::vec(any::<u8>(), 0..64)) {
+        prop_assert!(read("support", &body).is_ok());
+    }
+}
+
+#[test]
+fn only_the_sends_of_one_rule_are_folded() {
+    let list = "
+  - name: a
+    do: [{ reply: { text: x } }, { tag: { add: [x] } }]
+  - name: b
+    do: [{ tag: { add: [y] } }, { note: { text: y } }, { close: true }]
+  - name: c
+    do: [{ close: true }]";
+    let desk = Arc::new(Desk::default());
+    let engine = engine(Arc::clone(&desk));
+    let facts = facts(json!({}));
+    let decision = decide(&book(&[("r.yaml", &rules(list))], surroundings()), &facts, Depth::Matched);
+    let folded = fold(&engine, &facts.event, decision);
+    let groups = desk.groups.lock().unwrap().iter().map(|group| group.join(" ")).collect::<Vec<_>>();
+    assert_eq!(groups, ["a/reply a/tag", "b/tag b/note b/close", "c/close"]);
+    let kept: Vec<_> = folded.sends.iter().map(|send| send.rule.as_str()).collect();
+    assert_eq!(kept, ["a", "b", "c"]);
+    assert_eq!(folded.trace.matched.len(), 3, "the trace tells what was decided");
+}
+
+#[test]
+fn only_what_could_be_done_twice_is_read_back() {
+    let note = || Action::Note(crate::model::Note::default());
+    for (has_key, hours, action, wanted) in [
+        (false, 0, note(), Remedy::ReadBack),
+        (true, 0, note(), Remedy::Repeat),
+        (true, 2, note(), Remedy::ReadBack),
+        (false, 0, Action::Close, Remedy::Repeat),
+    ] {
+        let engine = engine(Arc::new(Desk { has_key, ..Desk::default() }));
+        let send = Send { state: SendState::Unknown, ..testing::send(action) };
+        let now = send.attempts[0].started_at + SignedDuration::from_hours(hours);
+        assert_eq!(remedy(&engine, &send, now), wanted, "{has_key} {hours} {}", send.action.name());
+    }
+}
+
+#[tokio::test]
+async fn a_try_that_was_cut_short_may_have_landed() {
+    let engine = engine(Arc::default());
+    for (state, may_have_landed) in [(SendState::Pending, false), (SendState::Unknown, true)] {
+        let send = Send { state, ..testing::send(Action::Close) };
+        let claim = SendClaim { event: facts(json!({})).event, send, fence: 1 };
+        let said = ReadBack::Unclear(format!("may have landed: {may_have_landed}"));
+        assert_eq!(read_back(&engine, &claim).await, said);
+    }
+    let send = testing::send(Action::Close);
+    let mut claim = SendClaim { event: facts(json!({})).event, send, fence: 1 };
+    assert_eq!(carry_out(&engine, &claim).await, Outcome::done());
+    claim.send.account = AccountName::from("gone");
+    assert!(matches!(carry_out(&engine, &claim).await, Outcome::Refused { .. }));
+    assert!(matches!(read_back(&engine, &claim).await, ReadBack::Unclear(_)));
+}

@@ -1,0 +1,182 @@
+//! What the rules chose for one event, and why.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ids::{BookHash, EventId};
+use super::record::{ContactRecord, ConversationRecord};
+use super::send::{CancelOn, Send};
+
+/// What one condition wanted and what it saw.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The field path, or `all`, `any`, `not`, `script`.
+    pub subject: String,
+    /// The condition in words, such as `contains_any ["refund", "money back"]`.
+    pub wanted: String,
+    /// What was there, shortened.
+    pub saw: String,
+    /// Whether it held.
+    pub holds: bool,
+    /// The findings inside `all`, `any`, `not`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inner: Vec<Finding>,
+}
+
+/// A rule whose conditions held, with what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MatchedRule {
+    /// Its name.
+    pub rule: String,
+    /// `file:line`.
+    pub place: String,
+    /// `auto`, `shadow`, ….
+    pub mode: String,
+    /// Why it matched.
+    pub findings: Vec<Finding>,
+    /// What each of its actions came to.
+    pub actions: Vec<ActionTrace>,
+    /// It stopped the rules after it.
+    #[serde(default)]
+    pub stopped: bool,
+}
+
+/// What one action of a matched rule came to.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ActionTrace {
+    /// The place in the rule's `do`, from 0.
+    pub index: usize,
+    /// `reply`, `note`, ….
+    pub action: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The rendered action, without what a provider adds.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub rendered: Value,
+    /// The documented fallback that stands in for what the provider cannot do natively.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+}
+
+/// What became of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    /// It is in the outbox, or the state was changed.
+    Chosen,
+    /// The rule is in shadow: decided, not sent.
+    Shadowed,
+    /// The loop guard stopped it.
+    Blocked {
+        /// The code of the step, such as `auto_submitted`.
+        code: String,
+        /// In words.
+        reason: String,
+    },
+    /// A veto stopped it.
+    Vetoed {
+        /// The rule with the veto.
+        by: String,
+    },
+    /// It could not be made, for instance because a template variable was undefined.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What one step of the loop guard said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GuardStep {
+    /// The code, such as `auto_submitted`.
+    pub code: String,
+    /// `pass`, `block` or `not_applicable`.
+    pub result: String,
+    /// In words: what it looked at.
+    pub saw: String,
+}
+
+/// Why a decision is what it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Trace {
+    /// The rules that matched, in order.
+    pub matched: Vec<MatchedRule>,
+    /// What the loop guard said of the message.
+    pub guard: Vec<GuardStep>,
+    /// Rules that failed alone, with the reason.
+    pub errors: Vec<RuleError>,
+    /// How many rules were looked at.
+    pub rules_evaluated: usize,
+    /// Every rule that did not match, with its findings. Filled for `explain` only; it is recomputed, not stored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<UnmatchedRule>,
+}
+
+/// A rule that did not match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UnmatchedRule {
+    /// Its name.
+    pub rule: String,
+    /// `file:line`.
+    pub place: String,
+    /// Why not, in words.
+    pub because: String,
+    /// What each condition wanted and saw.
+    pub findings: Vec<Finding>,
+}
+
+/// A rule that failed on this event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleError {
+    /// Its name.
+    pub rule: String,
+    /// What failed.
+    pub error: String,
+}
+
+/// What the rules chose for one event.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// The event.
+    pub event: EventId,
+    /// The rule book that decided.
+    pub book: BookHash,
+    /// When.
+    pub at: Timestamp,
+    /// What goes to the outbox. Stored there, not with the decision.
+    #[serde(skip)]
+    pub sends: Vec<Send>,
+    /// The conversation from now on. Stored as a record of its own.
+    #[serde(skip)]
+    pub conversation: ConversationRecord,
+    /// The correspondent from now on. Stored as a record of its own.
+    #[serde(skip)]
+    pub contact: ContactRecord,
+    /// What this event calls off among the sends that wait in its lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancels: Option<CancelOn>,
+    /// Why.
+    pub trace: Trace,
+    /// What was remembered when it was decided, so that the why-not of every other rule can be worked out later.
+    #[serde(default)]
+    pub seen: Seen,
+}
+
+/// What was remembered when an event was decided, as far as conditions can look at it.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Seen {
+    /// The state of the conversation.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub state: Map<String, Value>,
+    /// The state of the correspondent.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub contact_state: Map<String, Value>,
+    /// The messages seen before.
+    pub message_count: u64,
+    /// The ledger knew the message.
+    pub is_own: bool,
+}

@@ -1,0 +1,105 @@
+//! Identifiers as types of their own, so that a rule name never lands where a source name belongs.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A source, as named under `sources:`.
+    SourceName
+}
+text_id! {
+    /// An account, as named under `accounts:`.
+    AccountName
+}
+text_id! {
+    /// `evt_` and 26 hexadecimal digits, derived from the source and the delivery's own key: the same delivery has the
+    /// same id, which is how a repeat is recognised.
+    EventId
+}
+text_id! {
+    /// `snd_` and 26 hexadecimal digits, derived from event, rule and action index: deciding again names the same send.
+    SendId
+}
+text_id! {
+    /// The SHA-256 of a rule book's files, in hexadecimal.
+    BookHash
+}
+text_id! {
+    /// What is decided and delivered strictly one after the other: an account's conversation.
+    LaneKey
+}
+
+impl EventId {
+    /// The id of the delivery that `source` knows under `dedupe_key`.
+    pub fn derive(source: &SourceName, dedupe_key: &str) -> Self {
+        Self(format!("evt_{}", digest(&[source.as_str(), dedupe_key])))
+    }
+}
+
+impl SendId {
+    /// The id of the send that action `index` of `rule` asks for on `event`.
+    pub fn derive(event: &EventId, rule: &str, index: usize) -> Self {
+        Self(format!("snd_{}", digest(&[event.as_str(), rule, &index.to_string()])))
+    }
+}
+
+impl BookHash {
+    /// The hash of a rule book, from the name and the text of each of its files, in order.
+    pub fn derive<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut hash = Sha256::new();
+        for (name, text) in files {
+            for part in [name, text] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part.as_bytes());
+            }
+        }
+        Self(hex::encode(hash.finalize()))
+    }
+}
+
+/// The first 13 bytes of the SHA-256 of the parts, each led by its length so that no two lists collide by joining.
+pub(crate) fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(&hash.finalize()[..13])
+}

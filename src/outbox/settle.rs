@@ -1,0 +1,236 @@
+//! What becomes of a send after an attempt, and after its conversation was read back.
+//! Calls nobody: what happened goes in, what is next comes out.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::RetryPolicy;
+use crate::model::{Attempt, Outcome, Send, SendState};
+
+/// How long after a try of unknown outcome the conversation is read back: the provider may still be at it, and may take a
+/// while to show it.
+const SETTLING: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often a conversation is read back without a clear answer before a person has to look: about an hour, so that a
+/// provider that is down for a while is not taken for one that cannot tell.
+const READ_BACKS: u32 = 10;
+
+/// How an unknown outcome is cleared up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// By looking into the conversation.
+    ReadBack,
+    /// By doing it again: the provider recognises the repeat by its key, or a repeat does no harm.
+    Repeat,
+}
+
+/// The send after an attempt that began at `started_at` and came out as `outcome`.
+pub fn after_attempt(
+    mut send: Send,
+    started_at: Timestamp,
+    outcome: Outcome,
+    remedy: Remedy,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Send {
+    record(&mut send, started_at, &outcome, now);
+    match outcome {
+        Outcome::Delivered { provider_id, request_id } => {
+            send.state = SendState::Delivered;
+            send.provider_id = provider_id;
+            send.request_id = request_id;
+        }
+        Outcome::Refused { reason } => send.state = SendState::Dead { reason: format!("refused: {reason}") },
+        // A doubt that was there before this attempt stays: it is not called off, and not taken for a new one.
+        Outcome::TryLater { reason, after } => again(&mut send, &reason, after, policy, now),
+        Outcome::Unknown { reason } => {
+            send.state = SendState::Unknown;
+            match remedy {
+                Remedy::ReadBack => send.due = settled_at(&send),
+                Remedy::Repeat => again(&mut send, &reason, None, policy, now),
+            }
+        }
+    }
+    send
+}
+
+/// When the conversation of a send of unknown outcome can be read back at the earliest.
+pub fn settled_at(send: &Send) -> Timestamp {
+    let tried = send.attempts.last().map(|attempt| attempt.ended_at.unwrap_or(attempt.started_at));
+    later(tried.unwrap_or(send.created_at), SETTLING)
+}
+
+/// The send whose conversation cannot be read back yet.
+pub fn wait_to_read_back(mut send: Send) -> Send {
+    send.due = settled_at(&send);
+    send
+}
+
+/// The send after its conversation was read back: `Some(true)` it is there, `Some(false)` it is not, `None` cannot be told.
+pub fn after_read_back(
+    mut send: Send,
+    found: Option<bool>,
+    provider_id: Option<String>,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Send {
+    close_cut_short(&mut send, now);
+    match found {
+        Some(true) => {
+            send.state = SendState::Delivered;
+            send.provider_id = provider_id;
+        }
+        Some(false) => {
+            send.state = SendState::Pending;
+            send.read_backs = 0;
+            again(&mut send, "it never arrived", None, policy, now);
+        }
+        None => {
+            send.read_backs += 1;
+            send.due = later(now, SETTLING * (1 << send.read_backs.min(6)));
+            if send.read_backs >= READ_BACKS {
+                let reason =
+                    "unknown: it may have arrived; look into the conversation, then redrive or drop it".to_owned();
+                send.state = SendState::Dead { reason };
+            }
+        }
+    }
+    send
+}
+
+/// Due again later, unless that was the last attempt.
+fn again(send: &mut Send, reason: &str, after: Option<SignedDuration>, policy: &RetryPolicy, now: Timestamp) {
+    let all = send.attempts.len();
+    let tries = u32::try_from(all.saturating_sub(send.redriven_after)).unwrap_or(u32::MAX);
+    match policy.wait(tries.max(1), after, seed(send)) {
+        Some(wait) => send.due = later(now, wait),
+        None => {
+            let doubt = if send.state == SendState::Unknown { ", unknown whether one arrived" } else { "" };
+            send.state = SendState::Dead { reason: format!("given up after {all} attempts{doubt}: {reason}") };
+        }
+    }
+}
+
+/// Writes the outcome into the attempt that is under way. A send of unknown outcome is taken up as it was, so that its
+/// repeat is an attempt of its own.
+fn record(send: &mut Send, started_at: Timestamp, outcome: &Outcome, now: Timestamp) {
+    let (ended_at, outcome) = (Some(now), Some(outcome.clone()));
+    match send.attempts.last_mut() {
+        Some(attempt) if send.state == SendState::Pending && attempt.ended_at.is_none() => {
+            (attempt.ended_at, attempt.outcome) = (ended_at, outcome);
+        }
+        _ => {
+            close_cut_short(send, now);
+            let number = u32::try_from(send.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+            send.attempts.push(Attempt { number, started_at, ended_at, outcome });
+        }
+    }
+}
+
+/// Ends the attempt that a crash cut short.
+fn close_cut_short(send: &mut Send, now: Timestamp) {
+    if let Some(attempt) = send.attempts.last_mut().filter(|attempt| attempt.ended_at.is_none()) {
+        attempt.ended_at = Some(now);
+        attempt.outcome = Some(Outcome::Unknown { reason: "cut short by the end of the program".to_owned() });
+    }
+}
+
+fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(now)
+}
+
+fn seed(send: &Send) -> u64 {
+    let digits = send.id.as_str().bytes().rev().take(8);
+    digits.fold(0, |seed, byte| (seed << 8) | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, EventId, LaneKey, SendId};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    /// A send under way: the first attempt began at 0.
+    fn running() -> Send {
+        Send {
+            id: SendId::from("snd_1"),
+            event: EventId::from("evt_1"),
+            rule: "rule".to_owned(),
+            index: 0,
+            account: "support".into(),
+            lane: LaneKey::from("lane"),
+            action: Action::Close,
+            due: at(0),
+            created_at: at(0),
+            idempotency_key: "key-1".to_owned(),
+            cancel_on: Vec::new(),
+            state: SendState::Pending,
+            attempts: vec![Attempt { number: 1, started_at: at(0), ended_at: None, outcome: None }],
+            provider_id: None,
+            request_id: None,
+            read_backs: 0,
+            renewed_after: 0,
+            redriven_after: 0,
+        }
+    }
+
+    fn unknown() -> Outcome {
+        Outcome::Unknown { reason: "no answer".to_owned() }
+    }
+
+    fn busy() -> Outcome {
+        Outcome::TryLater { reason: "429".to_owned(), after: None }
+    }
+
+    fn attempt(send: Send, outcome: Outcome, remedy: Remedy) -> Send {
+        let policy = RetryPolicy { attempts: 3, ..RetryPolicy::default() };
+        let mut send = after_attempt(send, at(10), outcome, remedy, &policy, at(20));
+        // What the store does when the send is claimed again.
+        if send.state == SendState::Pending {
+            let number = send.attempts.len() as u32 + 1;
+            send.attempts.push(Attempt { number, started_at: at(30), ended_at: None, outcome: None });
+        }
+        send
+    }
+
+    #[test]
+    fn a_doubt_lasts_until_it_is_cleared_up() {
+        let refused_once = attempt(running(), busy(), Remedy::Repeat);
+        assert_eq!((refused_once.state.clone(), refused_once.in_doubt_since()), (SendState::Pending, None));
+        let doubtful = attempt(refused_once, unknown(), Remedy::Repeat);
+        assert_eq!((doubtful.state.clone(), doubtful.in_doubt_since()), (SendState::Unknown, Some(at(30))));
+        let given_up = attempt(doubtful.clone(), busy(), Remedy::Repeat);
+        let SendState::Dead { reason } = &given_up.state else { panic!("{given_up:?}") };
+        assert_eq!(reason, "given up after 3 attempts, unknown whether one arrived: 429");
+        let renewed = Send { renewed_after: 3, state: SendState::Pending, ..given_up.clone() };
+        assert_eq!((given_up.in_doubt_since(), renewed.in_doubt_since()), (Some(at(30)), None));
+        let numbers: Vec<u32> = given_up.attempts.iter().map(|attempt| attempt.number).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_short_is_kept_beside_its_repeat() {
+        let cut = Send { state: SendState::Unknown, ..running() };
+        assert_eq!(cut.in_doubt_since(), Some(at(0)));
+        let repeated = attempt(cut.clone(), busy(), Remedy::Repeat);
+        assert_eq!(repeated.state, SendState::Unknown);
+        let names: Vec<_> = repeated.attempts.iter().map(|one| one.outcome.as_ref().map(Outcome::name)).collect();
+        assert_eq!(names, [Some("unknown"), Some("try_later")]);
+        let read = after_read_back(cut.clone(), Some(false), None, &RetryPolicy::default(), at(20));
+        assert_eq!((read.state, read.attempts[0].ended_at), (SendState::Pending, Some(at(20))));
+        assert_eq!((settled_at(&cut), wait_to_read_back(cut).due), (at(10), at(10)));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_left_to_a_person() {
+        let mut send = attempt(running(), unknown(), Remedy::ReadBack);
+        assert_eq!(send.due, at(30));
+        for _ in 0..READ_BACKS {
+            assert_eq!(send.state, SendState::Unknown);
+            send = after_read_back(send, None, None, &RetryPolicy::default(), at(30));
+        }
+        assert!(matches!(send.state, SendState::Dead { reason } if reason.starts_with("unknown")));
+    }
+}

@@ -1,0 +1,109 @@
+//! Fernand: a help desk for small teams. A reply or note carries further actions in the same call, which matters where
+//! only five writes a minute are allowed. Nothing here reads a clock or keeps state.
+//!
+//! Written after `developers.getfernand.com` (*Authentication*, *Rate limits*, *Reply to conversation*, *Add a note*,
+//! *List messages in a conversation*, *Conversation tags*, *Update a conversation*, *Snippets*, *Agents*) and
+//! `help.getfernand.com` (*Custom data*).
+
+mod config;
+mod fold;
+mod inbound;
+mod outbound;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use serde_json::Value;
+use url::Url;
+
+use super::{Adapter, Call, CallClass, Listed, Normalised, Provider, Quota, ReadBack, settings};
+use crate::http::Http;
+use crate::model::capability::Support::{Missing, Native};
+use crate::model::{AccountName, Capability, Outcome, Send as OutgoingSend};
+use crate::signature::{SettingFault, VerifiedDelivery};
+use config::Account;
+
+/// The provider Fernand.
+pub struct Fernand;
+
+const CAPABILITIES: &[Capability] = &[
+    Capability { name: "reply", support: Native },
+    Capability { name: "reply.subject", support: Missing("a Fernand reply carries the subject of its conversation") },
+    Capability { name: "reply.as", support: Native },
+    Capability { name: "reply.attachments.inline", support: Native },
+    Capability { name: "reply.attachments.url", support: Missing("Fernand takes files in the call only") },
+    Capability { name: "reply.attachments.stored", support: Missing("Fernand cannot attach a file it already has") },
+    Capability { name: "note", support: Native },
+    Capability { name: "note.page", support: Native },
+    Capability { name: "snippet", support: Native },
+    Capability { name: "tag", support: Native },
+    Capability { name: "assign", support: Native },
+    Capability { name: "close", support: Native },
+];
+
+impl Provider for Fernand {
+    fn name(&self) -> &'static str {
+        "fernand"
+    }
+
+    fn title(&self) -> &'static str {
+        "Fernand"
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        CAPABILITIES
+    }
+
+    fn schema(&self) -> Value {
+        settings::schema_of::<config::Settings>()
+    }
+
+    fn open(&self, _account: &AccountName, settings: &Value) -> Result<Arc<dyn Adapter>, Vec<SettingFault>> {
+        Ok(Arc::new(Account::open(settings)?))
+    }
+}
+
+/// 20 reads and 5 writes a minute (*Rate limits*).
+const QUOTAS: [Quota; 2] = [
+    Quota { class: CallClass::Read, calls: 20, per: SignedDuration::from_secs(60) },
+    Quota { class: CallClass::Write, calls: 5, per: SignedDuration::from_secs(60) },
+];
+
+#[async_trait]
+impl Adapter for Account {
+    fn normalise(&self, delivery: &VerifiedDelivery, json: &Value) -> Normalised {
+        inbound::normalise(delivery.body(), json)
+    }
+
+    fn fold(&self, sends: Vec<OutgoingSend>) -> Vec<OutgoingSend> {
+        fold::fold(sends)
+    }
+
+    async fn deliver(&self, call: &Call<'_>) -> Outcome {
+        outbound::deliver(self, call).await
+    }
+
+    async fn read_back(&self, call: &Call<'_>) -> ReadBack {
+        reading::read_back(self, call).await
+    }
+
+    fn quotas(&self) -> &[Quota] {
+        &QUOTAS
+    }
+
+    fn base_urls(&self) -> Vec<Url> {
+        vec![self.endpoint.base().clone()]
+    }
+
+    async fn members(&self, http: &dyn Http) -> Result<Vec<Listed>, String> {
+        reading::members(self, http).await
+    }
+
+    async fn snippets(&self, http: &dyn Http) -> Result<Vec<Listed>, String> {
+        reading::snippets(self, http).await
+    }
+}

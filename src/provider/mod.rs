@@ -1,0 +1,200 @@
+//! Normalise and send: what is particular to a provider. One folder each, all with the same files; two providers never
+//! name each other. An adapter composes requests and reads answers; the connection itself is handed in.
+
+#[cfg(test)]
+mod conformance;
+pub mod content;
+pub mod endpoint;
+pub mod fernand;
+pub mod highlevel;
+pub mod http;
+pub mod landed;
+mod map;
+mod metered;
+pub mod outcome;
+pub mod read;
+pub mod sandbox;
+pub mod sequenzy;
+pub mod settings;
+pub mod spruce;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::http::Http;
+use crate::model::{AccountName, Capability, Draft, Event, Outcome, Send as OutgoingSend};
+use crate::secret::Secret;
+use crate::signature::{SettingFault, VerifiedDelivery};
+
+pub use map::{MapSettings, Mapping};
+pub use metered::Metered;
+
+pub use crate::outbox::CallClass;
+
+/// Every provider. A new one is a folder and a line.
+pub const PROVIDERS: &[&dyn Provider] = &[
+    // in the order of the documentation
+    &sequenzy::Sequenzy,
+    &fernand::Fernand,
+    &highlevel::HighLevel,
+    &spruce::Spruce,
+    &http::HttpProvider,
+    &sandbox::SandboxProvider,
+];
+
+/// The provider of that name.
+pub fn provider(name: &str) -> Option<&'static dyn Provider> {
+    PROVIDERS.iter().copied().find(|provider| provider.name() == name)
+}
+
+/// A kind of provider: what the program knows before any account is configured.
+pub trait Provider: Send + Sync {
+    /// The name under `accounts.*.provider`.
+    fn name(&self) -> &'static str;
+
+    /// The name people know it by.
+    fn title(&self) -> &'static str;
+
+    /// One row for every name in [`CAPABILITIES`](crate::model::capability::CAPABILITIES).
+    fn capabilities(&self) -> &'static [Capability];
+
+    /// The table of one account, where its settings decide what it can do; else the same table for all accounts.
+    fn capabilities_of(&self, _settings: &Value) -> Vec<Capability> {
+        self.capabilities().to_vec()
+    }
+
+    /// The JSON Schema of the account's own keys (those beside `provider` and `own_addresses`), an object schema without
+    /// references to the outside.
+    fn schema(&self) -> Value;
+
+    /// An adapter for one account, or everything that is wrong with its settings. `settings` has passed [`schema`](Self::schema).
+    fn open(&self, account: &AccountName, settings: &Value) -> Result<Arc<dyn Adapter>, Vec<SettingFault>>;
+}
+
+/// One configured account: reads its deliveries and carries out its sends.
+#[async_trait]
+pub trait Adapter: Send + Sync {
+    /// Reads a delivery that is JSON. Never fails: what cannot be read is said so, in words without content.
+    fn normalise(&self, delivery: &VerifiedDelivery, json: &Value) -> Normalised;
+
+    /// Whether an authentic delivery is meant for this account, where the provider signs for all its customers with one key.
+    fn is_addressed(&self, _json: &Value) -> bool {
+        true
+    }
+
+    /// Whether [`is_addressed`](Self::is_addressed) tells the tenant, so that a key shared by all customers of a provider
+    /// is enough.
+    fn tells_tenant(&self) -> bool {
+        false
+    }
+
+    /// Merges the actions of one rule where the provider carries out several in one call. The order is kept.
+    fn fold(&self, sends: Vec<OutgoingSend>) -> Vec<OutgoingSend> {
+        sends
+    }
+
+    /// Carries out a send. Calls go through `call.http`, which keeps the account's rate budget.
+    async fn deliver(&self, call: &Call<'_>) -> Outcome;
+
+    /// Reads the conversation back to see whether a send of unknown outcome has landed. Only reads.
+    async fn read_back(&self, call: &Call<'_>) -> ReadBack;
+
+    /// For how long the provider recognises a repeat by its key, a little less than it says; none where it knows no keys.
+    fn remembers_keys_for(&self) -> Option<SignedDuration> {
+        None
+    }
+
+    /// What the provider publishes as its rate limits.
+    fn quotas(&self) -> &[Quota] {
+        &[]
+    }
+
+    /// The addresses that the account calls, for the egress policy.
+    fn base_urls(&self) -> Vec<url::Url>;
+
+    /// The teammates.
+    async fn members(&self, _http: &dyn Http) -> Result<Vec<Listed>, String> {
+        Err("the provider has no list of members".to_owned())
+    }
+
+    /// The snippets or saved messages.
+    async fn snippets(&self, _http: &dyn Http) -> Result<Vec<Listed>, String> {
+        Err("the provider has no list of snippets".to_owned())
+    }
+}
+
+/// What a delivery turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Normalised {
+    /// An event.
+    Event(Box<Draft>),
+    /// Authentic, but not what the provider is known to send; with the reason, without content.
+    Unreadable(String),
+}
+
+/// One attempt of one send, with everything an adapter may need.
+pub struct Call<'a> {
+    /// What is to be done.
+    pub send: &'a OutgoingSend,
+    /// What it answers.
+    pub event: &'a Event,
+    /// An earlier try under the same key may have been carried out; nobody knows.
+    pub may_have_landed: bool,
+    /// The time.
+    pub now: Timestamp,
+    /// The connection, within the account's rate budget.
+    pub http: &'a dyn Http,
+    /// Where credentials that change are kept.
+    pub vault: &'a dyn Vault,
+}
+
+/// Keeps credentials that a provider replaces while we run (OAuth refresh tokens).
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// The last value kept under `name`.
+    async fn load(&self, name: &str) -> Result<Option<Secret>, String>;
+
+    /// Keeps a value; durable when it returns.
+    async fn keep(&self, name: &str, value: &Secret) -> Result<(), String>;
+}
+
+/// What reading a conversation back showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// It is there.
+    Landed {
+        /// The provider's id of it.
+        provider_id: Option<String>,
+    },
+    /// It is not there, and would be.
+    Absent,
+    /// Cannot be told, for this reason.
+    Unclear(String),
+}
+
+/// A published rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Which calls it counts.
+    pub class: CallClass,
+    /// How many calls.
+    pub calls: u32,
+    /// In which time.
+    pub per: SignedDuration,
+}
+
+/// A teammate or a snippet, as the provider lists it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// The provider's id.
+    pub id: String,
+    /// The name or title.
+    pub name: String,
+    /// E-mail address or another mark that tells it apart.
+    pub detail: String,
+}

@@ -1,0 +1,164 @@
+//! From a rule as written to a rule that can be asked. Everything that can be refused is refused here, with its place.
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value};
+
+use super::action::{self, Prepare};
+use super::all;
+use super::condition::{self, Condition};
+use super::document::{Allowed, Mode, OnceDocument, OneOrMany, Per, RuleDocument, Veto};
+use super::script::ScriptRule;
+use super::site::{AccountFacts, Site, Surroundings};
+use crate::model::{EventKind, Support, duration};
+
+/// A rule that can be asked.
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// `file:line`.
+    pub place: String,
+    /// The kinds of event it looks at.
+    pub on: Vec<EventKind>,
+    /// How far it goes.
+    pub mode: Mode,
+    /// What it asks for.
+    pub(super) body: Body,
+    /// What it forbids.
+    pub(super) vetoes: Vec<Veto>,
+    /// How often it may act, where it says.
+    pub(super) once: Option<Once>,
+    /// The name of its response.
+    pub(super) handle: Option<String>,
+    /// What it may overrule.
+    pub(super) allow: Vec<Allowed>,
+    /// Whether later rules are left out once it has matched.
+    pub(super) stop: bool,
+}
+
+impl Rule {
+    /// Whether it may forbid something.
+    pub(super) fn may_veto(&self) -> bool {
+        match &self.body {
+            Body::Yaml { .. } => !self.vetoes.is_empty(),
+            Body::Script(script) => script.may_veto,
+        }
+    }
+}
+
+/// How a rule says what it wants.
+pub(super) enum Body {
+    /// `when` and `do`.
+    Yaml {
+        /// What must hold.
+        when: Condition,
+        /// What is done.
+        actions: Vec<CompiledAction>,
+    },
+    /// A `.rhai` file.
+    Script(ScriptRule),
+}
+
+/// One entry of `do`.
+pub(super) struct CompiledAction {
+    /// The word.
+    pub name: &'static str,
+    /// What it does.
+    pub prepare: Box<dyn Prepare>,
+}
+
+/// How often a rule may act.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Once {
+    pub per: Per,
+    pub every: Option<SignedDuration>,
+    pub quiet: Option<SignedDuration>,
+}
+
+/// Compiles one rule of a file; `None` when faults were reported.
+pub(super) fn compile(rule: RuleDocument, place: String, site: &Site<'_>) -> Option<Rule> {
+    let when = condition::compile(&rule.when, &site.child("when"));
+    let reach = reachable(&rule.when, site.surroundings());
+    let actions = all(rule.actions.iter().enumerate().map(|(index, entry)| {
+        let site = site.child("do").child(&index.to_string());
+        let action = compile_action(entry, &site)?;
+        refuse_what_nobody_can(&action, &reach, &site);
+        Some(action)
+    }));
+    if rule.actions.is_empty() && rule.veto.is_none() && !rule.stop {
+        site.fault(format!("the rule `{}` does nothing; give it `do`, `veto` or `stop: true`", rule.name));
+    }
+    let once = rule.once.map(|once| compile_once(&once, &site.child("once")));
+    Some(Rule {
+        name: rule.name,
+        place,
+        on: rule.on.map_or_else(|| vec![EventKind::MessageReceived], OneOrMany::into_vec),
+        mode: rule.mode,
+        body: Body::Yaml { when, actions: actions? },
+        vetoes: rule.veto.map(OneOrMany::into_vec).unwrap_or_default(),
+        once,
+        handle: rule.handle,
+        allow: rule.allow,
+        stop: rule.stop,
+    })
+}
+
+/// Compiles one entry of `do`, or one call of a script, which has the same shape.
+pub(super) fn compile_action(entry: &Map<String, Value>, site: &Site<'_>) -> Option<CompiledAction> {
+    let (name, argument) = entry.iter().next()?;
+    let Some(kind) = action::action(name) else {
+        site.fault(format!("there is no action `{name}`"));
+        return None;
+    };
+    let prepare = kind.compile(argument, &site.child(name))?;
+    Some(CompiledAction { name: kind.name(), prepare })
+}
+
+fn compile_once(once: &OnceDocument, site: &Site<'_>) -> Once {
+    let read = |key: &str, text: &Option<String>| {
+        text.as_ref().and_then(|text| duration::parse(text).map_err(|why| site.child(key).fault(why)).ok())
+    };
+    let (every, quiet) = (read("every", &once.every), read("quiet", &once.quiet));
+    let per = match once.per {
+        Some(Per::Event) if once.every.is_some() => {
+            site.child("every").fault("`per: event` lifts every limit, so there is nothing to count for `every`");
+            Per::Event
+        }
+        Some(per) => per,
+        // The throttle by silence alone, as Spruce has it, may act any number of times.
+        None if once.quiet.is_some() && once.every.is_none() => Per::Event,
+        None => Per::default(),
+    };
+    Once { per, every, quiet }
+}
+
+/// The accounts that a rule's events can belong to, as far as its outermost conditions tell.
+fn reachable<'a>(when: &Map<String, Value>, surroundings: &'a Surroundings) -> Vec<&'a AccountFacts> {
+    let allowed = |key: &str, saw: &str| match when.get(key) {
+        Some(Value::String(wanted)) => wanted.eq_ignore_ascii_case(saw),
+        Some(Value::Array(wanted)) => wanted.iter().filter_map(Value::as_str).any(|one| one.eq_ignore_ascii_case(saw)),
+        _ => true,
+    };
+    let through_source = |account: &AccountFacts| {
+        !when.contains_key("source")
+            || surroundings.sources.iter().any(|(source, of)| *of == account.name && allowed("source", source.as_str()))
+    };
+    let reachable = |account: &&AccountFacts| {
+        allowed("provider", &account.provider) && allowed("account", account.name.as_str()) && through_source(account)
+    };
+    surroundings.accounts.iter().filter(reachable).collect()
+}
+
+/// An action that no reachable account can carry out is a fault of the rule; one that only some can is refused for the
+/// others when it comes to it, visibly.
+fn refuse_what_nobody_can(action: &CompiledAction, reach: &[&AccountFacts], site: &Site<'_>) {
+    for need in action.prepare.needs() {
+        let missing = |account: &&AccountFacts| match account.support(need) {
+            Support::Missing(why) => Some(format!("{} ({}): {why}", account.name, account.provider)),
+            _ => None,
+        };
+        let reasons: Vec<String> = reach.iter().filter_map(missing).collect();
+        if !reach.is_empty() && reasons.len() == reach.len() {
+            site.fault(format!("no account that this rule can reach is able to `{need}`: {}", reasons.join("; ")));
+        }
+    }
+}

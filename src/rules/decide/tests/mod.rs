@@ -1,0 +1,7 @@
+//! What comes of an event, one idea per file. Numbers in names are those of the loop guard's test vectors.
+
+mod actions;
+mod once;
+mod pure;
+mod scripts;
+mod vetoes;

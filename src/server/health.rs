@@ -1,0 +1,45 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use metrics::gauge;
+use serde_json::json;
+
+use super::answer::Problem;
+use super::state::Shared;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
+}
+
+async fn alive() -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.is_draining() {
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining").into_response();
+    }
+    match shared.engine.store.counts().await {
+        Ok(_) => Json(json!({ "status": "ready", "rules": shared.engine.book.load().rules().len() })).into_response(),
+        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer").into_response(),
+    }
+}
+
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let Some(handle) = &shared.metrics else {
+        return Problem::new(StatusCode::NOT_FOUND, "metrics are not recorded").into_response();
+    };
+    if let Ok(counts) = shared.engine.store.counts().await {
+        gauge!("rejoinder_events_undecided").set(counts.undecided as f64);
+        gauge!("rejoinder_sends_open").set(counts.open_sends as f64);
+        gauge!("rejoinder_sends_dead").set(counts.dead as f64);
+    }
+    handle.run_upkeep();
+    ([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
+}

@@ -1,0 +1,158 @@
+//! What every store promises, one function for each promise, named as a sentence. The same functions judge every backend.
+//! Names no backend and panics at nothing: what is not kept is a value.
+
+mod accept;
+mod dead;
+mod decide;
+mod deliver;
+mod durable;
+mod keep;
+mod list;
+pub mod sample;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Store, StoreError};
+
+/// One place where a store can live.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    /// Opens the store. Called again after the one before was closed or dropped, it opens the same data, except where the
+    /// backend keeps none; such a backend answers for [`PROMISES`] alone.
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError>;
+}
+
+/// How a promise was not kept.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its name.
+    pub promise: &'static str,
+    /// What was seen and what was promised.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.promise, self.what)
+    }
+}
+
+/// Nothing, or what was seen instead.
+type Kept = Result<(), Seen>;
+
+/// What was seen instead.
+#[derive(Debug)]
+struct Seen(String);
+
+impl From<StoreError> for Seen {
+    fn from(error: StoreError) -> Self {
+        Self(format!("the store answered with an error: {error}"))
+    }
+}
+
+type Check = for<'a> fn(&'a dyn Harness) -> Pin<Box<dyn Future<Output = Kept> + Send + 'a>>;
+
+/// A promise.
+pub struct Promise {
+    /// What is promised, with underscores for spaces.
+    pub name: &'static str,
+    check: Check,
+}
+
+macro_rules! promises {
+    ($($file:ident::$name:ident),* $(,)?) => {
+        &[$(Promise { name: stringify!($name), check: |harness| Box::pin($file::$name(harness)) }),*]
+    };
+}
+
+/// What every store promises while it is open.
+pub const PROMISES: &[Promise] = promises![
+    accept::an_accepted_event_can_be_read_back,
+    accept::a_delivery_accepted_twice_is_one_event,
+    accept::a_delivery_accepted_many_times_at_once_is_new_exactly_once,
+    accept::an_event_as_long_as_the_limit_allows_is_kept_whole,
+    decide::events_of_a_lane_are_decided_in_the_order_of_acceptance,
+    decide::a_lane_is_decided_by_one_at_a_time_and_others_do_not_wait,
+    decide::an_event_waits_while_a_send_of_its_lane_is_being_delivered,
+    decide::an_event_whose_lease_ended_is_given_to_another,
+    decide::a_late_decision_changes_nothing,
+    decide::an_event_is_decided_exactly_once,
+    decide::many_who_claim_at_once_get_different_events,
+    decide::a_claim_carries_the_records_as_last_committed,
+    decide::a_decision_from_an_older_contact_record_is_refused_and_made_again,
+    decide::a_decision_is_kept_with_its_sends,
+    decide::a_decision_calls_off_what_waits_in_its_lane_and_named_it,
+    decide::a_send_that_is_being_delivered_is_not_called_off,
+    decide::a_message_of_ours_is_known_by_either_id_and_confirms_its_send,
+    decide::the_message_of_another_account_is_not_ours,
+    deliver::a_send_is_not_claimed_before_it_is_due,
+    deliver::sends_leave_in_the_order_they_are_due,
+    deliver::sends_of_a_lane_leave_one_at_a_time,
+    deliver::accounts_do_not_wait_for_each_other,
+    deliver::the_start_of_an_attempt_is_kept_before_the_call,
+    deliver::a_send_to_be_tried_later_keeps_its_attempts_and_waits,
+    deliver::a_send_of_unknown_outcome_is_claimed_without_a_new_attempt,
+    deliver::a_send_whose_lease_ended_is_of_unknown_outcome,
+    deliver::a_late_attempt_changes_nothing,
+    deliver::the_next_time_due_says_when_there_is_something_to_claim,
+    dead::a_dead_letter_is_driven_again_with_its_key,
+    dead::a_dead_letter_driven_again_on_purpose_has_a_new_key_each_time,
+    dead::a_dropped_letter_never_leaves,
+    dead::only_a_dead_letter_can_be_changed,
+    dead::a_dead_letter_that_arrived_after_all_is_confirmed,
+    list::events_are_listed_newest_first,
+    list::events_are_found_by_every_filter,
+    list::events_are_paged_without_gap_or_repeat,
+    list::sends_are_listed_newest_first,
+    list::sends_are_found_by_every_filter,
+    list::a_list_without_a_limit_holds_a_hundred,
+    keep::a_rule_book_is_kept_under_its_hash,
+    keep::the_last_credential_counts,
+    keep::what_is_old_and_settled_is_forgotten,
+    keep::what_is_not_settled_is_never_forgotten,
+    keep::counts_follow_every_step,
+    keep::a_closed_store_says_so,
+];
+
+/// What a store promises beyond its own life. These open it again.
+pub const DURABLE: &[Promise] = promises![
+    durable::an_accepted_event_is_still_waiting,
+    durable::a_repeat_is_still_recognised,
+    durable::what_was_decided_stays_decided,
+    durable::the_order_of_a_lane_stays,
+    durable::records_stay_as_committed,
+    durable::sends_stay_in_the_outbox,
+    durable::an_attempt_that_was_cut_short_is_of_unknown_outcome,
+    durable::an_ended_attempt_is_not_cut_short,
+    durable::a_message_of_ours_is_still_known,
+    durable::dead_letters_books_and_credentials_stay,
+    durable::a_lease_from_before_is_worth_nothing,
+    durable::what_was_forgotten_stays_forgotten,
+    durable::a_store_that_was_dropped_is_closed_in_order,
+];
+
+/// Runs every promise on a place of its own and answers those that are not kept.
+pub async fn run(place: impl Fn() -> Box<dyn Harness>, promises: &[Promise]) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for promise in promises {
+        let harness = place();
+        if let Err(Seen(what)) = (promise.check)(&*harness).await {
+            broken.push(Broken { promise: promise.name, what });
+        }
+    }
+    broken
+}
+
+fn same<T: PartialEq + fmt::Debug>(what: &str, seen: T, promised: T) -> Kept {
+    if seen == promised { Ok(()) } else { Err(Seen(format!("{what}: {seen:?} instead of {promised:?}"))) }
+}
+
+fn there<T>(what: &str, seen: Option<T>) -> Result<T, Seen> {
+    seen.ok_or_else(|| Seen(format!("{what}: nothing there")))
+}

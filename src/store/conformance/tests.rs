@@ -1,0 +1,228 @@
+//! The suite is shown stores that break a promise, and must say which.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{DURABLE, Harness, PROMISES, Promise, run};
+use crate::model::{AccountName, BookHash, Decision, Event, EventId, Send as OutgoingSend, SendId};
+use crate::secret::Secret;
+use crate::store::kv::{Batch, Kv, Order, Pair};
+use crate::store::local::{Core, Local};
+use crate::store::memory::{self, Memory};
+use crate::store::{
+    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
+    StoredEvent,
+};
+
+/// A disk that outlives the store and never keeps keys of one kind.
+#[derive(Clone, Default)]
+struct Leaky {
+    memory: Arc<Memory>,
+    lost: Option<u8>,
+}
+
+impl Kv for Leaky {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.memory.get(key)
+    }
+
+    fn page(&self, range: &Range<Vec<u8>>, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        self.memory.page(range, order, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut kept = Batch::default();
+        for (key, value) in batch.into_iter().filter(|(key, _)| key.first() != self.lost.as_ref()) {
+            match value {
+                Some(value) => kept.put(key, value),
+                None => kept.remove(key),
+            }
+        }
+        self.memory.apply(kept)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Harness for Leaky {
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        let mut core = Core::new(Arc::new(self.clone()));
+        core.load()?;
+        Ok(Arc::new(Local::start(core)))
+    }
+}
+
+async fn broken(place: impl Fn() -> Box<dyn Harness>, promises: &[Promise]) -> Vec<&'static str> {
+    run(place, promises).await.into_iter().map(|broken| broken.promise).collect()
+}
+
+#[tokio::test]
+async fn every_kind_of_key_that_is_lost_is_missed() {
+    for (lost, promise) in [
+        (b'V', "a_lease_from_before_is_worth_nothing"),
+        (b'e', "an_accepted_event_can_be_read_back"),
+        (b'i', "a_delivery_accepted_twice_is_one_event"),
+        (b'q', "an_accepted_event_is_still_waiting"),
+        (b'd', "a_decision_is_kept_with_its_sends"),
+        (b'l', "events_are_found_by_every_filter"),
+        (b's', "a_decision_is_kept_with_its_sends"),
+        (b'j', "a_send_that_is_being_delivered_is_not_called_off"),
+        (b'o', "sends_stay_in_the_outbox"),
+        (b'c', "a_claim_carries_the_records_as_last_committed"),
+        (b'p', "a_decision_from_an_older_contact_record_is_refused_and_made_again"),
+        (b'g', "a_message_of_ours_is_known_by_either_id_and_confirms_its_send"),
+        (b'b', "a_rule_book_is_kept_under_its_hash"),
+        (b'k', "the_last_credential_counts"),
+    ] {
+        let place = || -> Box<dyn Harness> { Box::new(Leaky { lost: Some(lost), ..Leaky::default() }) };
+        let mut found = broken(place, PROMISES).await;
+        found.extend(broken(place, DURABLE).await);
+        assert!(found.contains(&promise), "without `{}`: {found:?}", char::from(lost));
+    }
+    // A closed disk that goes on answering is all that is wrong with this one.
+    assert_eq!(broken(|| Box::new(Leaky::default()), PROMISES).await, ["a_closed_store_says_so"]);
+    assert_eq!(run(|| Box::new(Leaky::default()), DURABLE).await, []);
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    ForgetsDuplicates,
+    IgnoresFences,
+    IgnoresLeases,
+    AttemptsAreNotKept,
+}
+
+/// A store with one fault.
+struct Faulty {
+    inner: Arc<dyn Store>,
+    fault: Fault,
+    fences: Mutex<HashMap<String, u64>>,
+}
+
+impl Faulty {
+    fn current(&self, id: &str, fence: u64) -> u64 {
+        match self.fault {
+            Fault::IgnoresFences => self.fences.lock().unwrap().get(id).copied().unwrap_or(fence),
+            _ => fence,
+        }
+    }
+
+    fn lease(&self, lease: SignedDuration) -> SignedDuration {
+        if self.fault == Fault::IgnoresLeases { SignedDuration::ZERO } else { lease }
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+        let accepted = self.inner.accept(event).await?;
+        Ok(if self.fault == Fault::ForgetsDuplicates { Accepted::New } else { accepted })
+    }
+    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
+        let claim = self.inner.claim_event(now, self.lease(lease)).await?;
+        if let Some(claim) = &claim {
+            self.fences.lock().unwrap().insert(claim.event.id.to_string(), claim.fence);
+        }
+        Ok(claim)
+    }
+    async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError> {
+        let fence = self.current(claim.event.id.as_str(), claim.fence);
+        self.inner.commit_decision(&EventClaim { fence, ..claim.clone() }, decision).await
+    }
+    async fn claim_send(
+        &self,
+        account: &AccountName,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<Option<SendClaim>, StoreError> {
+        let mut claim = self.inner.claim_send(account, now, self.lease(lease)).await?;
+        if let Some(claim) = &mut claim {
+            self.fences.lock().unwrap().insert(claim.send.id.to_string(), claim.fence);
+            if self.fault == Fault::AttemptsAreNotKept {
+                claim.send.attempts.clear();
+            }
+        }
+        Ok(claim)
+    }
+    async fn commit_attempt(&self, claim: &SendClaim, send: OutgoingSend) -> Result<Commit, StoreError> {
+        let fence = self.current(claim.send.id.as_str(), claim.fence);
+        self.inner.commit_attempt(&SendClaim { fence, ..claim.clone() }, send).await
+    }
+    async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_due(account).await
+    }
+    async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        self.inner.event(id).await
+    }
+    async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+        self.inner.events(query).await
+    }
+    async fn send(&self, id: &SendId) -> Result<Option<OutgoingSend>, StoreError> {
+        self.inner.send(id).await
+    }
+    async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError> {
+        self.inner.sends(query).await
+    }
+    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
+        self.inner.redrive(id, now, key).await
+    }
+    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError> {
+        self.inner.drop_dead(id, reason).await
+    }
+    async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError> {
+        self.inner.keep_book(hash, files).await
+    }
+    async fn book(&self, hash: &BookHash) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        self.inner.book(hash).await
+    }
+    async fn keep_credential(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
+        self.inner.keep_credential(name, value).await
+    }
+    async fn credential(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+        self.inner.credential(name).await
+    }
+    async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.inner.prune(before).await
+    }
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.inner.counts().await
+    }
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}
+
+#[async_trait]
+impl Harness for Fault {
+    async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(Faulty { inner: memory::open(), fault: *self, fences: Mutex::default() }))
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_breaks_its_word_is_found_out() {
+    for (fault, promise) in [
+        (Fault::ForgetsDuplicates, "a_delivery_accepted_many_times_at_once_is_new_exactly_once"),
+        (Fault::IgnoresFences, "a_late_decision_changes_nothing"),
+        (Fault::IgnoresFences, "a_late_attempt_changes_nothing"),
+        (Fault::IgnoresLeases, "a_lane_is_decided_by_one_at_a_time_and_others_do_not_wait"),
+        (Fault::IgnoresLeases, "sends_of_a_lane_leave_one_at_a_time"),
+        (Fault::AttemptsAreNotKept, "the_start_of_an_attempt_is_kept_before_the_call"),
+    ] {
+        let found = broken(|| Box::new(fault), PROMISES).await;
+        assert!(found.contains(&promise), "{promise} is not among {found:?}");
+    }
+    assert_eq!(run(|| Box::new(Fault::None), PROMISES).await, []);
+}

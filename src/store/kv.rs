@@ -1,0 +1,123 @@
+//! What the logic needs from a disk: ordered keys, one atomic batch, and a flush after which it is durable.
+//! Knows nothing of events and sends.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::StoreError;
+
+/// A key and its value.
+pub(super) type Pair = (Vec<u8>, Vec<u8>);
+
+/// Which end of a range comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The smallest key.
+    Forward,
+    /// The largest key.
+    Reverse,
+}
+
+/// Changes that are made together or not at all, at most one for each key: the last.
+#[derive(Default)]
+pub(super) struct Batch(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+
+impl Batch {
+    /// Sets a key.
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.insert(key, Some(value));
+    }
+
+    /// Removes a key, whether or not it is there.
+    pub(super) fn remove(&mut self, key: Vec<u8>) {
+        self.0.insert(key, None);
+    }
+
+    /// Whether it changes nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Batch {
+    type Item = (Vec<u8>, Option<Vec<u8>>);
+    type IntoIter = std::collections::btree_map::IntoIter<Vec<u8>, Option<Vec<u8>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// Ordered keys. Read from any thread, changed by one. After [`close`](Kv::close) everything answers [`StoreError::Closed`].
+pub(super) trait Kv: Send + Sync + 'static {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// At most `limit` pairs of a range. A page instead of a cursor: no lock outlives the call.
+    fn page(&self, range: &Range<Vec<u8>>, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError>;
+
+    /// Makes the changes visible, all or nothing, also after a crash.
+    fn apply(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Returns when everything applied so far survives a power cut.
+    fn flush(&self) -> Result<(), StoreError>;
+
+    /// Flushes and lets go of the files.
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+/// The keys that start with a prefix. The prefix must not end in 0xff, which no prefix of ours does.
+pub(super) fn prefixed(prefix: &[u8]) -> Range<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    if let Some(last) = end.last_mut() {
+        *last = last.saturating_add(1);
+    }
+    prefix.to_vec()..end
+}
+
+const PAGE: usize = 32;
+
+/// Walks a range page by page. What changes meanwhile may or may not be seen.
+pub(super) struct Walk {
+    kv: Arc<dyn Kv>,
+    rest: Range<Vec<u8>>,
+    order: Order,
+    page: std::vec::IntoIter<Pair>,
+    at_end: bool,
+}
+
+impl Walk {
+    /// A walk over `range`.
+    pub(super) fn new(kv: &Arc<dyn Kv>, range: Range<Vec<u8>>, order: Order) -> Self {
+        Self { kv: Arc::clone(kv), rest: range, order, page: Vec::new().into_iter(), at_end: false }
+    }
+
+    fn turn(&mut self) -> Result<(), StoreError> {
+        let page = self.kv.page(&self.rest, self.order, PAGE)?;
+        self.at_end = page.len() < PAGE;
+        if let Some((last, _)) = page.last() {
+            match self.order {
+                Order::Forward => self.rest.start = [last.as_slice(), &[0]].concat(),
+                Order::Reverse => self.rest.end = last.clone(),
+            }
+        }
+        self.page = page.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Pair, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.len() == 0
+            && !self.at_end
+            && let Err(error) = self.turn()
+        {
+            self.at_end = true;
+            return Some(Err(error));
+        }
+        self.page.next().map(Ok)
+    }
+}

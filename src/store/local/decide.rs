@@ -1,0 +1,198 @@
+//! From a delivery to a decision: accepting an event, leasing it with its facts, and keeping what was decided.
+//! Decides nothing itself.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::core::{Core, put_send};
+use super::record::{self, DecisionRecord, EventPlace, LedgerEntry};
+use super::{keys, list};
+use crate::model::{
+    CancelOn, ContactRecord, ConversationRecord, Decision, Event, EventId, LaneKey, Send as OutgoingSend, SendId,
+    SendState,
+};
+use crate::store::kv::Batch;
+use crate::store::{Accepted, Commit, EventClaim, StoreError};
+
+/// What is committed: a decision, and what the store needs to know of the claim.
+pub(super) struct Decided {
+    event: EventId,
+    lane: LaneKey,
+    correspondent: Option<String>,
+    contact_version: u64,
+    own: Option<SendId>,
+    fence: u64,
+    decision: Decision,
+}
+
+impl Decided {
+    /// The decision made from a claim.
+    pub(super) fn new(claim: &EventClaim, decision: Decision) -> Self {
+        Self {
+            event: claim.event.id.clone(),
+            lane: claim.event.lane(),
+            correspondent: claim.event.correspondent(),
+            contact_version: claim.contact.version,
+            own: claim.own.clone(),
+            fence: claim.fence,
+            decision,
+        }
+    }
+}
+
+impl Core {
+    /// Keeps an event, `bytes` being the event as written, unless its id is known.
+    pub(super) fn accept(&mut self, event: &Event, bytes: Vec<u8>) -> Result<Accepted, StoreError> {
+        let place_key = keys::event_place(&event.id);
+        if self.kv.get(&place_key)?.is_some() {
+            return Ok(Accepted::Duplicate);
+        }
+        let (number, lane) = (self.next_event, event.lane());
+        let mut batch = Batch::default();
+        batch.put(place_key, record::write(&EventPlace { number, received_at: event.received_at })?);
+        batch.put(keys::event(number), bytes);
+        batch.put(keys::undecided(number), record::write(&event.id)?);
+        batch.put(keys::in_lane(&lane, number), Vec::new());
+        self.apply(batch)?;
+        self.next_event += 1;
+        self.queue.push(number, lane);
+        Ok(Accepted::New)
+    }
+
+    /// Leases the oldest event whose lane is free. The lease is taken before the facts are read: if they cannot be read,
+    /// this lane waits until the lease ends, and the others go on.
+    pub(super) fn claim_event(
+        &mut self,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<Option<EventClaim>, StoreError> {
+        self.end_expired(now)?;
+        let being_sent = &self.outbox.leases;
+        let Some((number, lane)) = self.queue.next(|lane| being_sent.lane_until(lane).is_none()) else {
+            return Ok(None);
+        };
+        let fence = self.next_fence();
+        self.queue.leases.take(number, lane.clone(), fence, now.saturating_add(lease).unwrap_or(Timestamp::MAX));
+        let event: Event = record::require(&*self.kv, &keys::event(number), || format!("event number {number}"))?;
+        let conversation =
+            record::get(&*self.kv, &keys::conversation(&lane), || format!("the conversation of event {}", event.id))?;
+        let contact = event.correspondent().map(|key| self.contact(&key)).transpose()?;
+        let own = self.own(&event)?;
+        Ok(Some(EventClaim {
+            conversation: conversation.unwrap_or_default(),
+            contact: contact.unwrap_or_default(),
+            own,
+            event,
+            fence,
+        }))
+    }
+
+    /// Keeps a decision with everything that follows from it.
+    pub(super) fn commit_decision(&mut self, decided: Decided) -> Result<Commit, StoreError> {
+        let place: Option<EventPlace> = list::event_place(&*self.kv, &decided.event)?;
+        let Some(number) = place.map(|place| place.number).filter(|n| self.queue.leases.holds(*n, decided.fence))
+        else {
+            return Ok(Commit::LeaseLost);
+        };
+        if let Some(key) = &decided.correspondent
+            && self.contact(key)?.version != decided.contact_version
+        {
+            self.queue.leases.release(number);
+            return Ok(Commit::FactsChanged);
+        }
+        let mut sends = self.called_off(&decided)?;
+        sends.extend(self.confirmed(decided.own.as_ref())?);
+        let mut batch = Batch::default();
+        let mut decision = decided.decision;
+        let created = self.created(std::mem::take(&mut decision.sends), &mut sends, &mut batch)?;
+        for (number, send) in &sends {
+            put_send(&mut batch, *number, send)?;
+        }
+        let conversation: ConversationRecord = std::mem::take(&mut decision.conversation);
+        batch.put(keys::conversation(&decided.lane), record::write(&conversation)?);
+        if let Some(key) = &decided.correspondent {
+            let contact =
+                ContactRecord { version: decided.contact_version + 1, ..std::mem::take(&mut decision.contact) };
+            batch.put(keys::contact(key), record::write(&contact)?);
+        }
+        batch.put(keys::decision(number), record::write(&DecisionRecord { decision, sends: created })?);
+        batch.remove(keys::undecided(number));
+        self.apply(batch)?;
+        self.queue.remove(number);
+        for (number, send) in &sends {
+            self.next_send = self.next_send.max(number + 1);
+            self.outbox.set(*number, send);
+        }
+        Ok(Commit::Done)
+    }
+
+    fn contact(&self, correspondent: &str) -> Result<ContactRecord, StoreError> {
+        let what = || format!("the record of correspondent {correspondent}");
+        Ok(record::get(&*self.kv, &keys::contact(correspondent), what)?.unwrap_or_default())
+    }
+
+    /// The send that a message is, by the ids its provider gave.
+    fn own(&self, event: &Event) -> Result<Option<SendId>, StoreError> {
+        let message = event.message.iter();
+        for id in message.flat_map(|message| [&message.id, &message.request_id]).flatten() {
+            let what = || format!("the ledger entry of the message of event {}", event.id);
+            let entry: Option<LedgerEntry> = record::get(&*self.kv, &keys::ledger(&event.account, id), what)?;
+            if let Some(entry) = entry {
+                return Ok(Some(entry.send));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The waiting sends of the lane that the decision cancels. One that is being delivered, or may have been, is past that.
+    fn called_off(&self, decided: &Decided) -> Result<BTreeMap<u64, OutgoingSend>, StoreError> {
+        let mut off = BTreeMap::new();
+        let Some(cause) = decided.decision.cancels else { return Ok(off) };
+        for number in self.outbox.waiting_in(&decided.lane) {
+            let mut send = list::send_numbered(&*self.kv, number)?;
+            if send.state == SendState::Pending && send.cancel_on.contains(&cause) {
+                send.state = SendState::Cancelled { reason: CancelOn::as_str(cause).to_owned() };
+                off.insert(number, send);
+            }
+        }
+        Ok(off)
+    }
+
+    /// The send that the event turned out to be. Also a dead letter: it arrived after all, and must not be sent again. A
+    /// worker that still holds it loses its lease.
+    fn confirmed(&self, own: Option<&SendId>) -> Result<Option<(u64, OutgoingSend)>, StoreError> {
+        let known = own.map(|id| list::send(&*self.kv, id)).transpose()?.flatten();
+        Ok(known.and_then(|(number, mut send)| {
+            let may_be = match send.state {
+                SendState::Delivered | SendState::Unknown => true,
+                SendState::Pending | SendState::Dead { .. } => send.was_tried(),
+                SendState::Confirmed | SendState::Cancelled { .. } | SendState::Dropped { .. } => false,
+            };
+            send.state = SendState::Confirmed;
+            may_be.then_some((number, send))
+        }))
+    }
+
+    /// Numbers new sends. One whose id is known stays as it is: deciding again names the same send.
+    fn created(
+        &self,
+        new: Vec<OutgoingSend>,
+        sends: &mut BTreeMap<u64, OutgoingSend>,
+        batch: &mut Batch,
+    ) -> Result<Vec<u64>, StoreError> {
+        let mut numbers = Vec::with_capacity(new.len());
+        let mut next = self.next_send;
+        for send in new {
+            if let Some(known) = list::send_place(&*self.kv, &send.id)? {
+                numbers.push(known);
+                continue;
+            }
+            batch.put(keys::send_place(&send.id), record::write(&next)?);
+            sends.insert(next, send);
+            numbers.push(next);
+            next += 1;
+        }
+        Ok(numbers)
+    }
+}

@@ -1,0 +1,105 @@
+//! How keys are laid out: one letter for the kind, then numbers in big-endian order, so that the order of keys is the order
+//! of acceptance. What strangers name (conversations, messages) enters keys as a digest of fixed length.
+
+use std::ops::Range;
+
+use crate::model::ids::digest;
+use crate::model::{AccountName, BookHash, EventId, LaneKey, SendId};
+use crate::store::kv::prefixed;
+
+/// `V` → version of the layout and how often the store was opened.
+pub(super) fn header() -> Vec<u8> {
+    b"V".to_vec()
+}
+
+/// `e` number → event.
+pub(super) fn event(number: u64) -> Vec<u8> {
+    numbered(b'e', number)
+}
+
+/// `i` event id → its number and time of arrival. Also what recognises a repeat.
+pub(super) fn event_place(id: &EventId) -> Vec<u8> {
+    named(b'i', id.as_str())
+}
+
+/// `q` number → id of an event that waits to be decided.
+pub(super) fn undecided(number: u64) -> Vec<u8> {
+    numbered(b'q', number)
+}
+
+/// `d` event number → decision.
+pub(super) fn decision(number: u64) -> Vec<u8> {
+    numbered(b'd', number)
+}
+
+/// `l` lane, event number → nothing: the events of a lane.
+pub(super) fn in_lane(lane: &LaneKey, number: u64) -> Vec<u8> {
+    [lane_prefix(lane), number.to_be_bytes().to_vec()].concat()
+}
+
+/// `s` number → send.
+pub(super) fn send(number: u64) -> Vec<u8> {
+    numbered(b's', number)
+}
+
+/// `j` send id → its number.
+pub(super) fn send_place(id: &SendId) -> Vec<u8> {
+    named(b'j', id.as_str())
+}
+
+/// `o` number → id of a send that is open or a dead letter.
+pub(super) fn unsettled(number: u64) -> Vec<u8> {
+    numbered(b'o', number)
+}
+
+/// `c` lane → conversation record.
+pub(super) fn conversation(lane: &LaneKey) -> Vec<u8> {
+    named(b'c', &digest(&[lane.as_str()]))
+}
+
+/// `p` correspondent → contact record.
+pub(super) fn contact(correspondent: &str) -> Vec<u8> {
+    named(b'p', correspondent)
+}
+
+/// `g` account and an id that its provider gave → the send of ours.
+pub(super) fn ledger(account: &AccountName, provider_id: &str) -> Vec<u8> {
+    named(b'g', &digest(&[account.as_str(), provider_id]))
+}
+
+/// `b` hash → files of a rule book.
+pub(super) fn book(hash: &BookHash) -> Vec<u8> {
+    named(b'b', hash.as_str())
+}
+
+/// `k` name → credential.
+pub(super) fn credential(name: &str) -> Vec<u8> {
+    named(b'k', name)
+}
+
+/// Every key of a kind.
+pub(super) fn all(kind: u8) -> Range<Vec<u8>> {
+    prefixed(&[kind])
+}
+
+/// The events of a lane.
+pub(super) fn lane(lane: &LaneKey) -> Range<Vec<u8>> {
+    prefixed(&lane_prefix(lane))
+}
+
+/// The number that ends a key.
+pub(super) fn number_of(key: &[u8]) -> Option<u64> {
+    key.last_chunk().copied().map(u64::from_be_bytes)
+}
+
+fn lane_prefix(lane: &LaneKey) -> Vec<u8> {
+    named(b'l', &digest(&[lane.as_str()]))
+}
+
+fn numbered(kind: u8, number: u64) -> Vec<u8> {
+    [&[kind], number.to_be_bytes().as_slice()].concat()
+}
+
+fn named(kind: u8, name: &str) -> Vec<u8> {
+    [&[kind], name.as_bytes()].concat()
+}

@@ -1,0 +1,150 @@
+//! Reading without a lease: single records by id, and lists. Changes nothing.
+//! In a list, a record that cannot be read is left out and named in the log, so that it does not hide the others; asked for
+//! by id, it is an error.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::keys;
+use super::record::{self, DecisionRecord, EventPlace};
+use crate::model::{Decision, Event, EventId, Send as OutgoingSend, SendId};
+use crate::store::kv::{Kv, Order, Walk};
+use crate::store::{EventQuery, SendQuery, StoreError, StoredEvent};
+
+/// The most that a list holds.
+const MOST: usize = 1000;
+
+/// Where an event is.
+pub(super) fn event_place(kv: &dyn Kv, id: &EventId) -> Result<Option<EventPlace>, StoreError> {
+    record::get(kv, &keys::event_place(id), || format!("the place of event {id}"))
+}
+
+/// What was decided for an event, and the numbers of the sends.
+pub(super) fn decision(kv: &dyn Kv, event: u64) -> Result<Option<DecisionRecord>, StoreError> {
+    record::get(kv, &keys::decision(event), || format!("the decision on event number {event}"))
+}
+
+/// The number of a send.
+pub(super) fn send_place(kv: &dyn Kv, id: &SendId) -> Result<Option<u64>, StoreError> {
+    record::get(kv, &keys::send_place(id), || format!("the place of send {id}"))
+}
+
+/// A send by its number.
+pub(super) fn send_numbered(kv: &dyn Kv, number: u64) -> Result<OutgoingSend, StoreError> {
+    record::require(kv, &keys::send(number), || format!("send number {number}"))
+}
+
+/// A send by its id, with its number.
+pub(super) fn send(kv: &dyn Kv, id: &SendId) -> Result<Option<(u64, OutgoingSend)>, StoreError> {
+    let Some(number) = send_place(kv, id)? else { return Ok(None) };
+    Ok(Some((number, record::require(kv, &keys::send(number), || format!("send {id}"))?)))
+}
+
+/// An event by its id.
+pub(super) fn event(kv: &dyn Kv, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+    let Some(EventPlace { number, .. }) = event_place(kv, id)? else { return Ok(None) };
+    let event = record::require(kv, &keys::event(number), || format!("event {id}"))?;
+    Ok(Some(StoredEvent { event, decision: decided(kv, number)? }))
+}
+
+fn decided(kv: &dyn Kv, number: u64) -> Result<Option<Decision>, StoreError> {
+    Ok(decision(kv, number)?.map(|record| record.decision))
+}
+
+/// Events, newest first.
+pub(super) fn events(kv: &Arc<dyn Kv>, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+    let end = match &query.before {
+        Some(id) => match event_place(&**kv, id)? {
+            Some(place) => place.number,
+            None => return Ok(Vec::new()),
+        },
+        None => u64::MAX,
+    };
+    let range = match &query.lane {
+        Some(lane) => Range { end: keys::in_lane(lane, end), ..keys::lane(lane) },
+        None => Range { end: keys::event(end), ..keys::all(b'e') },
+    };
+    let mut found = Vec::new();
+    for pair in Walk::new(kv, range, Order::Reverse) {
+        let (key, value) = pair?;
+        let Some(number) = keys::number_of(&key) else { continue };
+        let what = || format!("event number {number}");
+        let event = match query.lane {
+            Some(_) => record::require(&**kv, &keys::event(number), what),
+            None => record::read(&value, what),
+        };
+        let stored = event.and_then(|event: Event| {
+            let wanted = wants_event(query, &event);
+            let stored = || Ok(StoredEvent { decision: decided(&**kv, number)?, event });
+            wanted.then(stored).transpose()
+        });
+        found.extend(readable(stored)?.flatten());
+        if found.len() >= limit(query.limit) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn wants_event(query: &EventQuery, event: &Event) -> bool {
+    query.kind.is_none_or(|kind| kind == event.kind)
+        && query.source.as_ref().is_none_or(|source| *source == event.source)
+        && query.lane.as_ref().is_none_or(|lane| *lane == event.lane())
+        && query.since.is_none_or(|since| event.received_at >= since)
+}
+
+/// Sends, newest first. Those of an event and those that are not settled are found without looking at the others.
+pub(super) fn sends(kv: &Arc<dyn Kv>, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError> {
+    let mut found = Vec::new();
+    for send in candidates(kv, query)? {
+        found.extend(readable(send)?.filter(|send| wants_send(query, send)));
+        if found.len() >= limit(query.limit) {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+type Sends<'a> = Box<dyn Iterator<Item = Result<OutgoingSend, StoreError>> + 'a>;
+
+fn candidates<'a>(kv: &'a Arc<dyn Kv>, query: &SendQuery) -> Result<Sends<'a>, StoreError> {
+    if let Some(id) = &query.event {
+        let place = event_place(&**kv, id)?;
+        let record = place.map(|place| decision(&**kv, place.number)).transpose()?.flatten();
+        let numbers = record.map(|record| record.sends).unwrap_or_default();
+        return Ok(Box::new(numbers.into_iter().rev().map(|number| send_numbered(&**kv, number))));
+    }
+    let walk = |kind| Walk::new(kv, keys::all(kind), Order::Reverse);
+    let number = |key: &[u8]| keys::number_of(key).unwrap_or_default();
+    Ok(match query.state.as_deref() {
+        Some("pending" | "unknown" | "dead") => {
+            Box::new(walk(b'o').map(move |pair| pair.and_then(|(key, _)| send_numbered(&**kv, number(&key)))))
+        }
+        _ => Box::new(walk(b's').map(move |pair| {
+            pair.and_then(|(key, value)| record::read(&value, || format!("send number {}", number(&key))))
+        })),
+    })
+}
+
+fn wants_send(query: &SendQuery, send: &OutgoingSend) -> bool {
+    query.state.as_ref().is_none_or(|state| state == send.state.name())
+        && query.account.as_ref().is_none_or(|account| *account == send.account)
+        && query.rule.as_ref().is_none_or(|rule| *rule == send.rule)
+        && query.event.as_ref().is_none_or(|event| *event == send.event)
+}
+
+/// A record of a list; nothing where it cannot be read, which the log says.
+pub(super) fn readable<T>(record: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match record {
+        Ok(record) => Ok(Some(record)),
+        Err(StoreError::Corrupt { what }) => {
+            tracing::error!(what, "a stored record cannot be read and is left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn limit(asked: usize) -> usize {
+    if asked == 0 { 100 } else { asked.min(MOST) }
+}

@@ -1,0 +1,179 @@
+//! The store of one machine: all logic runs on one thread that owns what is in flight; below it is only a [`Kv`].
+//! Reads that need no lease do not queue there: they look into the `Kv` from a blocking thread, so that a long list delays
+//! no acknowledgement. They may see a change a moment before it is durable.
+
+mod core;
+mod decide;
+mod deliver;
+mod keys;
+mod leases;
+mod list;
+mod outbox;
+mod prune;
+mod queue;
+mod record;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use self::decide::Decided;
+use self::writer::Writer;
+use super::kv::Kv;
+use super::{
+    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
+    StoredEvent,
+};
+use crate::model::{AccountName, BookHash, Decision, Event, EventId, Send as OutgoingSend, SendId};
+use crate::secret::Secret;
+
+pub(super) use self::core::Core;
+
+/// A store on one machine.
+pub(super) struct Local {
+    writer: Writer,
+    kv: Arc<dyn Kv>,
+}
+
+impl Local {
+    /// Starts the thread that owns `core`.
+    pub(super) fn start(core: Core) -> Self {
+        let kv = Arc::clone(core.kv());
+        Self { writer: Writer::start(core), kv }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Arc<dyn Kv>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let kv = Arc::clone(&self.kv);
+        let looked = tokio::task::spawn_blocking(move || look(&kv)).await;
+        looked.map_err(|error| failed("reading", error))?
+    }
+}
+
+/// Our own failure to do something.
+pub(super) fn failed(what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Failed { what: what.to_owned(), source: source.into() }
+}
+
+#[async_trait]
+impl Store for Local {
+    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+        // Written as JSON here, so that the one thread does not do for everybody what each can do alone.
+        let bytes = record::write(&event)?;
+        self.writer.run(move |core| core.accept(&event, bytes)).await
+    }
+
+    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
+        self.writer.run(move |core| core.claim_event(now, lease)).await
+    }
+
+    async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError> {
+        let decided = Decided::new(claim, decision);
+        self.writer.run(move |core| core.commit_decision(decided)).await
+    }
+
+    async fn claim_send(
+        &self,
+        account: &AccountName,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<Option<SendClaim>, StoreError> {
+        let account = account.clone();
+        self.writer.run(move |core| core.claim_send(&account, now, lease)).await
+    }
+
+    async fn commit_attempt(&self, claim: &SendClaim, send: OutgoingSend) -> Result<Commit, StoreError> {
+        if claim.send.id != send.id {
+            return Err(failed("keeping an attempt", format!("{} was claimed, not {}", claim.send.id, send.id)));
+        }
+        let fence = claim.fence;
+        self.writer.run(move |core| core.commit_attempt(fence, &send)).await
+    }
+
+    async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError> {
+        let account = account.clone();
+        self.writer.run(move |core| Ok(core.next_due(&account))).await
+    }
+
+    async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        let id = id.clone();
+        self.read(move |kv| list::event(&**kv, &id)).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+        let query = query.clone();
+        self.read(move |kv| list::events(kv, &query)).await
+    }
+
+    async fn send(&self, id: &SendId) -> Result<Option<OutgoingSend>, StoreError> {
+        let id = id.clone();
+        self.read(move |kv| Ok(list::send(&**kv, &id)?.map(|(_, send)| send))).await
+    }
+
+    async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError> {
+        let query = query.clone();
+        self.read(move |kv| list::sends(kv, &query)).await
+    }
+
+    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
+        let id = id.clone();
+        self.writer.run(move |core| core.redrive(&id, now, key)).await
+    }
+
+    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError> {
+        let (id, reason) = (id.clone(), reason.to_owned());
+        self.writer.run(move |core| core.drop_dead(&id, reason)).await
+    }
+
+    async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError> {
+        let (key, value) = (keys::book(hash), record::write(files)?);
+        self.writer.run(move |core| core.put(key, value)).await
+    }
+
+    async fn book(&self, hash: &BookHash) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        let hash = hash.clone();
+        self.read(move |kv| record::get(&**kv, &keys::book(&hash), || format!("rule book {hash}"))).await
+    }
+
+    async fn keep_credential(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
+        let (key, value) = (keys::credential(name), record::write(value.expose())?);
+        self.writer.run(move |core| core.put(key, value)).await
+    }
+
+    async fn credential(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |kv| record::get(&**kv, &keys::credential(&name), || format!("credential {name}"))).await
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
+        let mut forgotten = 0;
+        let mut rest = Some(prune::Rest::default());
+        while let Some(from) = rest {
+            let harvest = self.read(move |kv| prune::gather(kv, from, before)).await?;
+            let batch = harvest.batch;
+            self.writer.run(move |core| core.apply(batch)).await?;
+            forgotten += harvest.events;
+            rest = harvest.rest;
+        }
+        Ok(forgotten)
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.writer.run(|core| Ok(core.counts())).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.writer
+            .run(|core| {
+                core.close();
+                Ok(())
+            })
+            .await
+    }
+}

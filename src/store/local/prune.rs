@@ -1,0 +1,100 @@
+//! Finding what may be forgotten, a bounded part at a time and away from the writer. That is safe, because an event that may
+//! be forgotten can never again become one that may not: nothing reopens a settled send.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::record::{self, DecisionRecord, EventPlace, LedgerEntry};
+use super::{keys, list};
+use crate::model::{Event, SendState};
+use crate::store::StoreError;
+use crate::store::kv::{Batch, Kv, Order, Walk};
+
+/// How many events or ledger entries are forgotten in one batch.
+const PART: usize = 256;
+
+/// Where the next part begins.
+pub(super) struct Rest {
+    kind: u8,
+    after: Vec<u8>,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { kind: b'i', after: Vec::new() }
+    }
+}
+
+/// One part of what may be forgotten.
+#[derive(Default)]
+pub(super) struct Harvest {
+    /// Removes it.
+    pub(super) batch: Batch,
+    /// How many events it removes.
+    pub(super) events: usize,
+    /// What has not been looked at.
+    pub(super) rest: Option<Rest>,
+}
+
+/// Looks for the next part: first events, then the ledger.
+pub(super) fn gather(kv: &Arc<dyn Kv>, from: Rest, before: Timestamp) -> Result<Harvest, StoreError> {
+    let mut harvest = Harvest::default();
+    let mut range = keys::all(from.kind);
+    if !from.after.is_empty() {
+        range.start = [from.after.as_slice(), &[0]].concat();
+    }
+    let mut found = 0;
+    for pair in Walk::new(kv, range, Order::Forward) {
+        let (key, value) = pair?;
+        let old = match from.kind {
+            b'i' => forget_event(&**kv, &key, &value, before, &mut harvest),
+            _ => forget_entry(&key, &value, before, &mut harvest.batch),
+        };
+        found += usize::from(list::readable(old)? == Some(true));
+        if found >= PART {
+            harvest.rest = Some(Rest { kind: from.kind, after: key });
+            return Ok(harvest);
+        }
+    }
+    if from.kind == b'i' {
+        harvest.rest = Some(Rest { kind: b'g', after: Vec::new() });
+    }
+    Ok(harvest)
+}
+
+fn forget_event(
+    kv: &dyn Kv,
+    key: &[u8],
+    value: &[u8],
+    before: Timestamp,
+    harvest: &mut Harvest,
+) -> Result<bool, StoreError> {
+    let place: EventPlace = record::read(value, || "the place of an event".to_owned())?;
+    if place.received_at >= before {
+        return Ok(false);
+    }
+    let number = place.number;
+    let Some(DecisionRecord { sends, .. }) = list::decision(kv, number)? else { return Ok(false) };
+    let event: Event = record::require(kv, &keys::event(number), || format!("event number {number}"))?;
+    let mut gone =
+        vec![key.to_vec(), keys::event(number), keys::decision(number), keys::in_lane(&event.lane(), number)];
+    for number in sends {
+        let send = list::send_numbered(kv, number)?;
+        if send.state.is_open() || matches!(send.state, SendState::Dead { .. }) {
+            return Ok(false);
+        }
+        gone.extend([keys::send(number), keys::send_place(&send.id)]);
+    }
+    gone.into_iter().for_each(|key| harvest.batch.remove(key));
+    harvest.events += 1;
+    Ok(true)
+}
+
+fn forget_entry(key: &[u8], value: &[u8], before: Timestamp, batch: &mut Batch) -> Result<bool, StoreError> {
+    let entry: LedgerEntry = record::read(value, || "a ledger entry".to_owned())?;
+    if entry.at < before {
+        batch.remove(key.to_vec());
+    }
+    Ok(entry.at < before)
+}

@@ -1,0 +1,173 @@
+//! What the conformance suite cannot see from outside: records that went bad, a disk that fails, flushes that are shared.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::{Core, Local, keys};
+use crate::model::Decision;
+use crate::store::conformance::sample::{LEASE, at, decision, event, reply};
+use crate::store::kv::{Batch, Kv, Order, Pair};
+use crate::store::memory::Memory;
+use crate::store::{Accepted, Commit, EventQuery, Store, StoreError};
+
+/// A disk in memory that counts flushes and can be told to fail.
+#[derive(Default)]
+struct Disk {
+    memory: Memory,
+    flushes: AtomicUsize,
+    fails: AtomicBool,
+}
+
+impl Kv for Disk {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.memory.get(key)
+    }
+
+    fn page(&self, range: &Range<Vec<u8>>, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        self.memory.page(range, order, limit)
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        self.memory.apply(batch)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.flushes.fetch_add(1, Ordering::SeqCst);
+        if self.fails.load(Ordering::SeqCst) { Err(super::failed("flushing", "no space left")) } else { Ok(()) }
+    }
+
+    /// Keeps the data, so that a test can open it again.
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn open(disk: &Arc<Disk>) -> Result<Local, StoreError> {
+    let mut core = Core::new(disk.clone());
+    core.load()?;
+    Ok(Local::start(core))
+}
+
+fn spoil(disk: &Disk, key: Vec<u8>, value: &[u8]) {
+    let mut batch = Batch::default();
+    batch.put(key, value.to_vec());
+    disk.apply(batch).unwrap();
+}
+
+/// Two events, the first decided with one reply.
+async fn two_events() -> Arc<Disk> {
+    let disk = Arc::new(Disk::default());
+    let store = open(&disk).unwrap();
+    for key in ["1", "2"] {
+        store.accept(event(key, key)).await.unwrap();
+    }
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    let sends = vec![reply(&claim.event, 0, 0)];
+    store.commit_decision(&claim, Decision { sends, ..decision(&claim) }).await.unwrap();
+    disk
+}
+
+#[tokio::test]
+async fn a_bad_record_in_flight_stops_the_start_by_name() {
+    for (key, value) in [
+        (keys::event(2), b"\x01{\"id\":\"ann@example.org\"}".as_slice()),
+        (keys::event(2), b"\x07{}"),
+        (keys::undecided(2), b""),
+        (keys::send(1), b"\x01[]"),
+        (keys::header(), b"\x01{\"layout\":9,\"opened\":1}"),
+    ] {
+        let disk = two_events().await;
+        spoil(&disk, key, value);
+        let error = open(&disk).err().unwrap();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        assert!(!error.to_string().contains("ann@"), "{error}");
+    }
+    let disk = two_events().await;
+    spoil(&disk, keys::event(2), b"\x01{\"id\":7}");
+    insta::assert_snapshot!(
+        open(&disk).err().unwrap(),
+        @"the store holds something unreadable: event evt_029b4dcb2706b067a47fd4e651: not the expected JSON at byte 7"
+    );
+}
+
+#[tokio::test]
+async fn a_bad_settled_record_hides_no_other() {
+    let disk = two_events().await;
+    let store = open(&disk).unwrap();
+    spoil(&disk, keys::event(1), b"\x01nonsense");
+    let listed = store.events(&EventQuery::default()).await.unwrap();
+    assert_eq!(listed.into_iter().map(|stored| stored.event.id).collect::<Vec<_>>(), [event("2", "2").id]);
+    assert!(matches!(store.event(&event("1", "1").id).await, Err(StoreError::Corrupt { .. })));
+}
+
+#[tokio::test]
+async fn an_event_whose_facts_are_unreadable_holds_up_its_lane_only() {
+    let disk = Arc::new(Disk::default());
+    let store = open(&disk).unwrap();
+    spoil(&disk, keys::conversation(&event("1", "1").lane()), b"");
+    for key in ["1", "2"] {
+        store.accept(event(key, key)).await.unwrap();
+    }
+    assert!(matches!(store.claim_event(at(0), LEASE).await, Err(StoreError::Corrupt { .. })));
+    assert_eq!(store.claim_event(at(0), LEASE).await.unwrap().unwrap().event.id, event("2", "2").id);
+}
+
+#[tokio::test]
+async fn a_job_that_panics_fails_alone() {
+    let disk = two_events().await;
+    let store = open(&disk).unwrap();
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    let panicked = store.writer.run::<()>(|_| panic!("planted")).await;
+    assert!(matches!(panicked, Err(StoreError::Failed { .. })));
+    assert_eq!(store.accept(event("1", "1")).await.unwrap(), Accepted::Duplicate);
+    assert_eq!(store.counts().await.unwrap().undecided, 1);
+    // What is in flight was read anew: the lease is gone, and a claim from before is refused.
+    let again = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    assert_eq!(store.commit_decision(&claim, decision(&claim)).await.unwrap(), Commit::LeaseLost);
+    assert_eq!(store.commit_decision(&again, decision(&again)).await.unwrap(), Commit::Done);
+}
+
+#[tokio::test]
+async fn after_a_failed_flush_nothing_is_acknowledged() {
+    let disk = Arc::new(Disk::default());
+    let store = open(&disk).unwrap();
+    disk.fails.store(true, Ordering::SeqCst);
+    assert!(matches!(store.accept(event("1", "1")).await, Err(StoreError::Failed { .. })));
+    disk.fails.store(false, Ordering::SeqCst);
+    // The first was never durable, so its repeat must not be called a duplicate.
+    assert!(matches!(store.accept(event("1", "1")).await, Err(StoreError::Failed { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_share_flushes_and_reading_needs_none() {
+    let disk = Arc::new(Disk::default());
+    let store = Arc::new(open(&disk).unwrap());
+    // Holds the thread until all have queued behind it.
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let gate = store.clone();
+    let gate = tokio::spawn(async move {
+        gate.writer
+            .run(move |_| {
+                let _ = wait.recv();
+                Ok(())
+            })
+            .await
+    });
+    let before = disk.flushes.load(Ordering::SeqCst);
+    let mut all = tokio::task::JoinSet::new();
+    for key in 0..64 {
+        let store = store.clone();
+        all.spawn(async move { store.accept(event(&key.to_string(), "a")).await.unwrap() });
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    go.send(()).unwrap();
+    gate.await.unwrap().unwrap();
+    all.join_all().await;
+    let flushes = disk.flushes.load(Ordering::SeqCst) - before;
+    assert!((1..=4).contains(&flushes), "{flushes} flushes for 64 events");
+    store.counts().await.unwrap();
+    assert_eq!(store.accept(event("1", "a")).await.unwrap(), Accepted::Duplicate);
+    assert!(store.claim_event(at(0), LEASE).await.unwrap().is_some());
+    assert_eq!(disk.flushes.load(Ordering::SeqCst) - before, flushes);
+}

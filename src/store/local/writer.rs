@@ -1,0 +1,68 @@
+//! The one thread that changes anything. It takes all jobs that wait, makes what they changed durable once, and only then
+//! answers them: the more callers, the fewer flushes for each. Knows nothing of what the jobs do.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::sync::oneshot;
+
+use super::{Core, failed};
+use crate::store::StoreError;
+
+/// How many jobs share a flush at most: bounds how long the first of them waits.
+const GROUP: usize = 1024;
+
+/// Tells a caller how its job came out, given whether the group became durable.
+type Answer = Box<dyn FnOnce(&Result<(), String>) + Send>;
+type Job = Box<dyn FnOnce(&mut Core) -> Answer + Send>;
+
+/// The way to the thread. The thread ends, and the files are closed, when this is dropped.
+pub(super) struct Writer(Sender<Job>);
+
+impl Writer {
+    /// Starts the thread. If the system has none to give, every job is answered with [`StoreError::Closed`].
+    pub(super) fn start(core: Core) -> Self {
+        let (sender, receiver) = channel();
+        let spawned = std::thread::Builder::new().name("store".to_owned()).spawn(move || work(core, &receiver));
+        if let Err(error) = spawned {
+            tracing::error!(%error, "the thread of the store could not be started");
+        }
+        Self(sender)
+    }
+
+    /// Does a job on the thread; answers when what it changed is durable.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |core| {
+            let result = core.attempt(job);
+            Box::new(move |durable| {
+                let durable = durable.as_ref().map_err(|why| failed("making a change durable", why.as_str()));
+                // A caller that went away needs no answer; what it asked for has been done.
+                let _ = sender.send(durable.and(result));
+            })
+        });
+        self.0.send(job).map_err(|_| StoreError::Closed)?;
+        receiver.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn work(mut core: Core, jobs: &Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let mut answers = vec![first(&mut core)];
+        while answers.len() < GROUP && !core.is_closing() {
+            let Ok(job) = jobs.try_recv() else { break };
+            answers.push(job(&mut core));
+        }
+        let durable = core.settle();
+        answers.into_iter().for_each(|answer| answer(&durable));
+        if core.is_closing() {
+            return;
+        }
+    }
+    core.close();
+    if let Err(why) = core.settle() {
+        tracing::error!(why, "the store could not be closed in order");
+    }
+}

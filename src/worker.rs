@@ -1,0 +1,149 @@
+//! The loops that step the pipeline, and their end: what has begun is finished, what has not stays in the store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::engine::Engine;
+use crate::model::{AccountName, SendState};
+use crate::pipeline::{self, Step};
+use crate::store::{SendQuery, StoreError};
+
+/// How many events are decided at once, so that their commits share one write to the disk.
+const DECIDERS: usize = 16;
+
+/// How long a loop sleeps at the most before it looks for itself.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long a loop waits after the store has failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often old events are forgotten.
+const PRUNE: Duration = Duration::from_secs(3_600);
+
+/// Runs every loop until `stop` turns true, then waits for the steps under way.
+pub async fn run(engine: Arc<Engine>, retention: SignedDuration, stop: watch::Receiver<bool>) {
+    let mut loops = JoinSet::new();
+    for _ in 0..DECIDERS {
+        let (engine, stop) = (Arc::clone(&engine), stop.clone());
+        loops.spawn(kept_up(stop.clone(), move || decide(Arc::clone(&engine), stop.clone())));
+    }
+    let configured = engine.accounts.iter().map(|(name, account)| (name.clone(), account.concurrency));
+    let gone = accounts_gone(&engine).await.into_iter().map(|name| (name, 1));
+    for (name, concurrency) in configured.chain(gone) {
+        for _ in 0..concurrency {
+            let (engine, name, stop) = (Arc::clone(&engine), name.clone(), stop.clone());
+            loops.spawn(kept_up(stop.clone(), move || deliver(Arc::clone(&engine), name.clone(), stop.clone())));
+        }
+    }
+    loops.spawn(prune(Arc::clone(&engine), retention, stop));
+    while loops.join_next().await.is_some() {}
+}
+
+/// Runs a loop, and again when it ended by a panic: one event that cannot be decided must not end the deciding.
+async fn kept_up<F: Future<Output = ()> + Send + 'static>(mut stop: watch::Receiver<bool>, start: impl Fn() -> F) {
+    while let Err(error) = tokio::spawn(start()).await {
+        tracing::error!(error = %error, "a loop ended by a panic and is started again");
+        if *stop.borrow() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// Accounts that are not configured any more and still have open sends. Their loops give those sends up, visibly, which
+/// nobody else would.
+async fn accounts_gone(engine: &Engine) -> BTreeSet<AccountName> {
+    let mut gone = BTreeSet::new();
+    for state in [SendState::Pending, SendState::Unknown] {
+        let query = SendQuery { state: Some(state.name().to_owned()), limit: 1_000, ..SendQuery::default() };
+        match engine.store.sends(&query).await {
+            Ok(sends) => gone
+                .extend(sends.into_iter().map(|send| send.account).filter(|name| !engine.accounts.contains_key(name))),
+            Err(error) => tracing::error!(error = %error, "open sends could not be looked through"),
+        }
+    }
+    for name in &gone {
+        tracing::warn!(account = %name, "the account is not configured any more, but has open sends; they are given up");
+    }
+    gone
+}
+
+async fn decide(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match pipeline::decide(&engine).await {
+            Ok(Step::Did(_)) => {}
+            Ok(Step::Idle) => {
+                tokio::select! {
+                    () = engine.bells.decide.notified() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            }
+            Err(StoreError::Closed) => return,
+            Err(error) => pause("deciding", &error, &mut stop).await,
+        }
+    }
+}
+
+async fn deliver(engine: Arc<Engine>, account: AccountName, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let bell = engine.bells.deliver.notified();
+        tokio::pin!(bell);
+        // Listening begins before looking, so that what arrives in between is not missed.
+        bell.as_mut().enable();
+        match pipeline::deliver(&engine, &account).await {
+            Ok(Step::Did(_)) => {}
+            Ok(Step::Idle) => {
+                let nap = until_due(&engine, &account).await;
+                tokio::select! {
+                    () = bell => {}
+                    () = tokio::time::sleep(nap) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            }
+            Err(StoreError::Closed) => return,
+            Err(error) => pause("delivering", &error, &mut stop).await,
+        }
+    }
+}
+
+async fn until_due(engine: &Engine, account: &AccountName) -> Duration {
+    let due = engine.store.next_due(account).await.ok().flatten();
+    let wait = due.map(|due| due.duration_since(engine.clock.now()));
+    let wait = wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(LOOK);
+    // A send that is due but whose lane is taken must not turn the loop into a spin.
+    wait.clamp(Duration::from_millis(20), LOOK)
+}
+
+async fn prune(engine: Arc<Engine>, retention: SignedDuration, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Ok(before) = engine.clock.now().checked_sub(retention) {
+            match engine.store.prune(before).await {
+                Ok(0) => {}
+                Ok(forgotten) => tracing::info!(forgotten, "events older than the retention were forgotten"),
+                Err(StoreError::Closed) => return,
+                Err(error) => tracing::error!(error = %error, "old events could not be forgotten"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PRUNE) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+async fn pause(doing: &str, error: &StoreError, stop: &mut watch::Receiver<bool>) {
+    tracing::error!(error = %error, "{doing} failed; trying again shortly");
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}

@@ -1,0 +1,176 @@
+//! The tables of the documentation, made from the tables of the library, so that neither can change alone.
+//! They stand between `<!-- table: NAME -->` and `<!-- end -->`. Nothing here reads or writes a file.
+
+use rejoinder::model::capability::CAPABILITIES;
+use rejoinder::model::{EventKind, Support};
+use rejoinder::provider::{Provider, provider};
+use rejoinder::rules::action::ACTIONS;
+use rejoinder::rules::condition::CONDITIONS;
+use rejoinder::rules::fields::{FIELDS, OPEN_GROUPS};
+use rejoinder::rules::guard::{self, Reach};
+use rejoinder::rules::{check, document};
+use rejoinder::signature::SCHEMES;
+use rejoinder::{config, yaml};
+use serde_json::Value;
+
+/// The providers that have a column of their own; the sandbox speaks as one of them.
+const COLUMNS: [&str; 5] = ["sequenzy", "fernand", "highlevel", "spruce", "http"];
+
+/// The table of that name.
+pub(crate) fn table(name: &str) -> Result<String, String> {
+    match name.split_once(' ') {
+        Some(("capabilities", of)) => named(of).map(capabilities),
+        Some(("settings", of)) => named(of).map(settings),
+        Some(("call", of)) => named(of).map(call),
+        None => match name {
+            "providers" => Ok(providers()),
+            "schemes" => Ok(pairs("Scheme", SCHEMES.iter().map(|scheme| (scheme.name(), scheme.summary())))),
+            "fields" => Ok(pairs("Field", FIELDS.iter().map(|field| (field.path, field.summary)))),
+            "open-groups" => Ok(OPEN_GROUPS.map(|group| format!("`{group}.*`")).join(", ")),
+            "kinds" => Ok(EventKind::ALL.map(|kind| format!("`{kind}`")).join(", ")),
+            "operators" => {
+                Ok(pairs("Operator", CONDITIONS.iter().map(|operator| (operator.name(), operator.summary()))))
+            }
+            "actions" => Ok(actions()),
+            "guard" => Ok(steps()),
+            "rule-keys" => Ok(keys(&document::schema(), "/$defs/RuleDocument", &["when", "do"])),
+            "test-keys" => Ok(keys(&check::schema(), "/$defs/TestCase", &["event", "steps"])),
+            "config-keys" => Ok(keys(&config::schema(), "", &["verify", "map"])),
+            "verify-keys" => Ok(keys(&config::schema(), "/$defs/Verify", &[])),
+            "map-keys" => Ok(keys(&config::schema(), "/$defs/Map", &[])),
+            _ => Err(unknown(name)),
+        },
+        Some(_) => Err(unknown(name)),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("there is no table `{name}`")
+}
+
+fn named(name: &str) -> Result<&'static dyn Provider, String> {
+    provider(name).ok_or_else(|| format!("there is no provider `{name}`{}", yaml::suggest(name, COLUMNS)))
+}
+
+/// One row in one line, with what would end a cell escaped.
+fn row(cells: &[String]) -> String {
+    let cell = |cell: &String| cell.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', r"\|");
+    format!("| {} |", cells.iter().map(cell).collect::<Vec<_>>().join(" | "))
+}
+
+fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let rule = format!("|{}", "---|".repeat(head.len()));
+    let rows = rows.into_iter().map(|cells| row(&cells));
+    [row(&head), rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+fn pairs<'a>(head: &str, entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    lines(&[head, "What it is"], entries.map(|(name, about)| vec![format!("`{name}`"), about.to_owned()]))
+}
+
+/// README: who can do what, in one word each.
+fn providers() -> String {
+    let columns: Vec<&dyn Provider> = COLUMNS.into_iter().filter_map(provider).collect();
+    let head: Vec<&str> = std::iter::once("").chain(columns.iter().map(|provider| provider.title())).collect();
+    let word = |provider: &dyn Provider, name: &str| match provider.capabilities().iter().find(|row| row.name == name) {
+        Some(_) if provider.name() == "http" => "as described",
+        Some(row) => match row.support {
+            Support::Native => "yes",
+            Support::Fallback(_) => "fallback",
+            Support::Missing(_) => "–",
+        },
+        None => "?",
+    };
+    let rows = CAPABILITIES.into_iter().map(|name| {
+        let words = columns.iter().map(|provider| word(*provider, name).to_owned());
+        std::iter::once(format!("`{name}`")).chain(words).collect()
+    });
+    lines(&head, rows)
+}
+
+/// A provider's page: the same with reasons.
+fn capabilities(provider: &dyn Provider) -> String {
+    let rows = provider.capabilities().iter().map(|row| {
+        let (word, why) = match row.support {
+            Support::Native => ("yes", ""),
+            Support::Fallback(why) => ("fallback", why),
+            Support::Missing(why) => ("no", why),
+        };
+        vec![format!("`{}`", row.name), word.to_owned(), why.to_owned()]
+    });
+    lines(&["What", "There", "How, or why not"], rows)
+}
+
+/// The calls of a described desk are alike: each is one row here, and what can be written in it has a table of its own.
+const CALLS: [&str; 6] = ["reply", "note", "snippet", "tag", "assign", "close"];
+
+fn settings(provider: &dyn Provider) -> String {
+    keys(&provider.schema(), "", &CALLS)
+}
+
+fn call(provider: &dyn Provider) -> String {
+    let schema = provider.schema();
+    let one = resolved(&schema, &schema["properties"]["actions"]);
+    keys(resolved(&schema, &one["properties"]["reply"]), "", &[])
+}
+
+fn actions() -> String {
+    let rows = ACTIONS.iter().flat_map(|action| {
+        let schema = action.schema();
+        let mut rows = vec![vec![format!("`{}`", action.name()), action.summary().to_owned()]];
+        let arguments = flat(&schema, &schema, action.name(), &[]);
+        rows.extend(arguments.into_iter().filter(|(_, about)| !about.is_empty()).map(|(key, about)| vec![key, about]));
+        rows
+    });
+    lines(&["Action", "What it is"], rows)
+}
+
+fn steps() -> String {
+    let rows = guard::steps().map(|step| {
+        let reach = match step.reach {
+            Reach::Replies => "replies, snippets",
+            Reach::Everything => "every action",
+        };
+        vec![format!("`{}`", step.code), reach.to_owned(), step.basis.to_owned()]
+    });
+    lines(&["Code", "Stops", "Rests on"], rows)
+}
+
+/// Every key of an object schema with its description, nested objects in dotted form; those of `whole` stay one row.
+fn keys(root: &Value, at: &str, whole: &[&str]) -> String {
+    let schema = root.pointer(at).unwrap_or(&Value::Null);
+    lines(&["Key", "What it is"], flat(root, schema, "", whole).into_iter().map(|(key, about)| vec![key, about]))
+}
+
+fn flat(root: &Value, schema: &Value, prefix: &str, whole: &[&str]) -> Vec<(String, String)> {
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut rows = Vec::new();
+    for (name, child) in schema["properties"].as_object().into_iter().flatten() {
+        let path = [prefix, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        let target = resolved(root, child);
+        let entries = resolved(root, &target["additionalProperties"]);
+        let about = [child, target].into_iter().find_map(|schema| schema["description"].as_str()).unwrap_or_default();
+        let is_whole = whole.contains(&name.as_str());
+        if target["properties"].is_object() && !is_whole {
+            rows.extend(flat(root, target, &path, whole));
+        } else if entries["properties"].is_object() && !is_whole {
+            rows.extend(flat(root, entries, &format!("{path}.NAME"), whole));
+        } else {
+            let must = if required.contains(&name.as_str()) { "Required. " } else { "" };
+            rows.push((format!("`{path}`"), format!("{must}{about}")));
+        }
+    }
+    rows
+}
+
+/// The schema behind a reference; of a value that may be null, the other form.
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let other = schema["anyOf"].as_array().and_then(|forms| forms.iter().find(|form| form["type"] != "null"));
+    let reference = schema["$ref"].as_str().and_then(|path| root.pointer(path.strip_prefix('#')?));
+    match (reference, other) {
+        (Some(target), _) => resolved(root, target),
+        (None, Some(form)) if form["$ref"].is_string() || form["properties"].is_object() => resolved(root, form),
+        _ => schema,
+    }
+}

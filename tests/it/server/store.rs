@@ -1,0 +1,226 @@
+//! What is answered while the store cannot keep an event, or has not kept it yet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use rejoinder::app;
+use rejoinder::clock::Clock;
+use rejoinder::model::{AccountName, BookHash, Decision, Event, EventId, Send as OutgoingSend, SendId};
+use rejoinder::secret::Secret;
+use rejoinder::server::{self, Listening, Shared};
+use rejoinder::store::{
+    self, Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
+    StoredEvent,
+};
+use tokio::sync::watch;
+
+use super::problem;
+use crate::stage::{SOURCES, Stage, any, ask, post};
+
+/// How a store behaves that is asked to keep an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Well,
+    Failing,
+    /// It takes its time.
+    Holding,
+}
+
+/// A store in memory, with moods.
+struct Moody {
+    store: Arc<dyn Store>,
+    mood: watch::Sender<Mood>,
+    /// How many events it has been asked to keep.
+    asked: watch::Sender<usize>,
+}
+
+impl Moody {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            store: store::memory::open(),
+            mood: watch::Sender::new(Mood::Well),
+            asked: watch::Sender::new(0),
+        })
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match *self.mood.borrow() {
+            Mood::Failing => Err(StoreError::Failed { what: "writing".to_owned(), source: "the disk is full".into() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Moody {
+    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+        self.asked.send_modify(|asked| *asked += 1);
+        let _ = self.mood.subscribe().wait_for(|mood| *mood != Mood::Holding).await;
+        self.check()?;
+        self.store.accept(event).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.check()?;
+        self.store.counts().await
+    }
+
+    async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
+        self.check()?;
+        self.store.events(query).await
+    }
+
+    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
+        self.store.claim_event(now, lease).await
+    }
+
+    async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError> {
+        self.store.commit_decision(claim, decision).await
+    }
+
+    async fn claim_send(
+        &self,
+        account: &AccountName,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<Option<SendClaim>, StoreError> {
+        self.store.claim_send(account, now, lease).await
+    }
+
+    async fn commit_attempt(&self, claim: &SendClaim, send: OutgoingSend) -> Result<Commit, StoreError> {
+        self.store.commit_attempt(claim, send).await
+    }
+
+    async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(account).await
+    }
+
+    async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
+        self.store.event(id).await
+    }
+
+    async fn send(&self, id: &SendId) -> Result<Option<OutgoingSend>, StoreError> {
+        self.store.send(id).await
+    }
+
+    async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError> {
+        self.store.sends(query).await
+    }
+
+    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
+        self.store.redrive(id, now, key).await
+    }
+
+    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError> {
+        self.store.drop_dead(id, reason).await
+    }
+
+    async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError> {
+        self.store.keep_book(hash, files).await
+    }
+
+    async fn book(&self, hash: &BookHash) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        self.store.book(hash).await
+    }
+
+    async fn keep_credential(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
+        self.store.keep_credential(name, value).await
+    }
+
+    async fn credential(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+        self.store.credential(name).await
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.store.prune(before).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}
+
+/// The two listeners over a store, without the loops that decide and deliver.
+struct Sockets {
+    public: SocketAddr,
+    admin: SocketAddr,
+    _stop: watch::Sender<bool>,
+}
+
+async fn listen(stage: &Stage, store: Arc<Moody>) -> Sockets {
+    let settings = stage.settings();
+    let (limits, token, book) = (settings.limits, settings.admin_token.clone(), app::load_book(&settings).unwrap());
+    let engine = app::build(settings, book, store, Clock::system()).unwrap();
+    let shared = Arc::new(Shared::new(Arc::new(engine), limits, token));
+    let (stop, stopped) = watch::channel(false);
+    let (public, admin) = (Listening::bind(any()).await.unwrap(), Listening::bind(any()).await.unwrap());
+    let sockets = Sockets { public: public.address, admin: admin.address, _stop: stop };
+    tokio::spawn(server::serve(public, server::public_router(Arc::clone(&shared)), limits, stopped.clone()));
+    tokio::spawn(server::serve(admin, server::admin_router(shared), limits, stopped));
+    sockets
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_2xx_is_answered_only_after_the_event_is_kept() {
+    let stage = Stage::set().await;
+    let store = Moody::new();
+    let sockets = listen(&stage, Arc::clone(&store)).await;
+    store.mood.send_replace(Mood::Holding);
+    let body = stage.arrive(SOURCES[0].1, "conv_1", "hi").to_string();
+    let (to, headers) = (sockets.public, stage.sign("shop", &body));
+    let answer = tokio::spawn(async move { post(to, "shop", &headers, &body).await });
+    store.asked.subscribe().wait_for(|asked| *asked == 1).await.unwrap();
+    assert!(!answer.is_finished());
+    assert_eq!(store.store.counts().await.unwrap().undecided, 0);
+    store.mood.send_replace(Mood::Well);
+    let answer = answer.await.unwrap();
+    assert_eq!((answer.status, &answer.json()["status"]), (200, &"accepted".into()));
+    let id = EventId::from(answer.json()["event"].as_str().unwrap());
+    assert!(store.store.event(&id).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_could_not_be_kept_is_refused_so_that_its_sender_tries_again() {
+    let stage = Stage::set().await;
+    let store = Moody::new();
+    let sockets = listen(&stage, Arc::clone(&store)).await;
+    for (source, speaks) in SOURCES {
+        let body = stage.arrive(speaks, "1001", "hi").to_string();
+        let headers = stage.sign(source, &body);
+        store.mood.send_replace(Mood::Failing);
+        let refused = post(sockets.public, source, &headers, &body).await;
+        // HighLevel tries again after 429 alone.
+        let status = if source == "crm" { 429 } else { 503 };
+        assert_eq!(problem(&refused), (status, "the event could not be kept; send it again".to_owned()), "{source}");
+        assert_eq!(refused.header("retry-after"), Some("5"));
+        store.mood.send_replace(Mood::Well);
+        let again = post(sockets.public, source, &headers, &body).await;
+        assert_eq!((again.status, &again.json()["status"]), (200, &"accepted".into()), "{source}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_makes_the_server_not_ready_but_alive() {
+    let stage = Stage::set().await;
+    let store = Moody::new();
+    let sockets = listen(&stage, Arc::clone(&store)).await;
+    for address in [sockets.public, sockets.admin] {
+        let ready = ask(address, Method::GET, "/readyz", None).await;
+        assert_eq!(ready.json(), serde_json::json!({ "status": "ready", "rules": 1 }));
+    }
+    store.mood.send_replace(Mood::Failing);
+    for address in [sockets.public, sockets.admin] {
+        let ready = ask(address, Method::GET, "/readyz", None).await;
+        assert_eq!(problem(&ready), (503, "the store does not answer".to_owned()));
+        assert_eq!(ask(address, Method::GET, "/healthz", None).await.json(), serde_json::json!({ "status": "ok" }));
+    }
+    let events = ask(sockets.admin, Method::GET, "/api/v1/events", None).await;
+    assert_eq!(problem(&events), (503, "the store could not answer; the log says why".to_owned()));
+    let metrics = ask(sockets.admin, Method::GET, "/metrics", None).await;
+    assert_eq!(problem(&metrics), (404, "metrics are not recorded".to_owned()));
+    let reload = ask(sockets.admin, Method::POST, "/api/v1/reload", None).await;
+    assert_eq!(problem(&reload), (409, "this process does not hold the rules in force".to_owned()));
+}
