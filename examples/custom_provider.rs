@@ -144,7 +144,7 @@ impl Adapter for Loft {
         ReadBack::Unclear("nobody can see whether a pigeon has landed".to_owned())
     }
 
-    fn remembers_keys_for(&self) -> Option<SignedDuration> {
+    fn remembers_keys_for(&self, _: &Action) -> Option<SignedDuration> {
         Some(SignedDuration::from_hours(24))
     }
 

@@ -94,7 +94,8 @@ pub fn fold(engine: &Engine, event: &Event, mut decision: Decision) -> Decision 
 
 /// How an unknown outcome of a send is cleared up. A key helps as long as the provider remembers it.
 pub fn remedy(engine: &Engine, send: &Send, now: Timestamp) -> Remedy {
-    let remembers = engine.accounts.get(&send.account).and_then(|account| account.adapter.remembers_keys_for());
+    let remembers =
+        engine.accounts.get(&send.account).and_then(|account| account.adapter.remembers_keys_for(&send.action));
     let doubted = send.in_doubt_since().map_or(SignedDuration::ZERO, |since| now.duration_since(since));
     match send.action.is_idempotent() || remembers.is_some_and(|remembers| doubted < remembers) {
         true => Remedy::Repeat,

@@ -69,7 +69,7 @@ impl crate::provider::Adapter for Desk {
         ReadBack::Unclear(format!("may have landed: {}", call.may_have_landed))
     }
 
-    fn remembers_keys_for(&self) -> Option<SignedDuration> {
+    fn remembers_keys_for(&self, _: &Action) -> Option<SignedDuration> {
         self.has_key.then(|| SignedDuration::from_hours(1))
     }
 

@@ -206,7 +206,9 @@ fn makes_the_same_request_in_every_attempt(_: &Subject<'_>, adapter: &dyn Adapte
         let in_headers = request.headers.values().any(|value| value.to_str().is_ok_and(|text| text.contains(KEY)));
         in_headers || String::from_utf8_lossy(&request.body).contains(KEY)
     };
-    expect(adapter.remembers_keys_for().is_none() || first.iter().any(has_key), || "the key is not sent".to_owned())
+    expect(adapter.remembers_keys_for(&Action::Reply(Reply::default())).is_none() || first.iter().any(has_key), || {
+        "the key is not sent".to_owned()
+    })
 }
 
 fn shows_no_secret(subject: &Subject<'_>, adapter: &dyn Adapter) -> Result<(), String> {
@@ -531,7 +533,7 @@ impl Adapter for PlantedAccount {
         ReadBack::Absent
     }
 
-    fn remembers_keys_for(&self) -> Option<SignedDuration> {
+    fn remembers_keys_for(&self, _: &Action) -> Option<SignedDuration> {
         (self.0 == Flaw::KeepsTheKeyBack).then(|| SignedDuration::from_hours(1))
     }
 

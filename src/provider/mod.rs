@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::http::Http;
-use crate::model::{AccountName, Capability, Draft, Event, Outcome, Send as OutgoingSend};
+use crate::model::{AccountName, Action, Capability, Draft, Event, Outcome, Send as OutgoingSend};
 use crate::secret::Secret;
 use crate::signature::{SettingFault, VerifiedDelivery};
 
@@ -104,8 +104,9 @@ pub trait Adapter: Send + Sync {
     /// Reads the conversation back to see whether a send of unknown outcome has landed. Only reads.
     async fn read_back(&self, call: &Call<'_>) -> ReadBack;
 
-    /// For how long the provider recognises a repeat by its key, a little less than it says; none where it knows no keys.
-    fn remembers_keys_for(&self) -> Option<SignedDuration> {
+    /// For how long the provider recognises a repeat of this action by its key, a little less than it says; none where the
+    /// action is sent without one.
+    fn remembers_keys_for(&self, _action: &Action) -> Option<SignedDuration> {
         None
     }
 

@@ -165,12 +165,6 @@ impl Account {
     pub(super) fn plan(&self, action: &str) -> Option<&Plan> {
         self.plans.get(action)
     }
-
-    /// Whether every action that must not be done twice is sent under a key.
-    pub(super) fn has_key_for_all(&self) -> bool {
-        let mut harmful = ["reply", "note", "snippet"].into_iter().filter_map(|action| self.plan(action)).peekable();
-        harmful.peek().is_some() && harmful.all(|plan| plan.key_header.is_some())
-    }
 }
 
 fn base(text: &str) -> Result<Url, SettingFault> {

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::{Adapter, Call, Normalised, Provider, ReadBack};
 use crate::model::capability::CAPABILITIES;
 use crate::model::capability::Support::{Missing, Native};
-use crate::model::{AccountName, Capability, Outcome};
+use crate::model::{AccountName, Action, Capability, Outcome};
 use crate::signature::{SettingFault, VerifiedDelivery};
 use config::Account;
 
@@ -102,8 +102,9 @@ impl Adapter for Account {
     }
 
     /// 24 hours are what services with such a header commonly keep (Stripe, Spruce); an hour less, as clocks differ.
-    fn remembers_keys_for(&self) -> Option<SignedDuration> {
-        self.has_key_for_all().then(|| SignedDuration::from_hours(23))
+    fn remembers_keys_for(&self, action: &Action) -> Option<SignedDuration> {
+        let has_key = self.plan(action.name()).is_some_and(|plan| plan.key_header.is_some());
+        has_key.then(|| SignedDuration::from_hours(23))
     }
 
     fn base_urls(&self) -> Vec<url::Url> {

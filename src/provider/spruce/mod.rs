@@ -24,7 +24,7 @@ use super::outcome::in_words;
 use super::{Adapter, Call, Listed, Normalised, Provider, ReadBack, read, settings};
 use crate::http::Http;
 use crate::model::capability::Support::{Fallback, Missing, Native};
-use crate::model::{AccountName, Capability, Outcome};
+use crate::model::{AccountName, Action, Capability, Outcome};
 use crate::signature::{SettingFault, VerifiedDelivery};
 use config::Config;
 
@@ -102,8 +102,8 @@ impl Adapter for Account {
     }
 
     /// `s-idempotency-key` is kept for 24 hours; an hour less, because a call takes time and clocks differ.
-    fn remembers_keys_for(&self) -> Option<SignedDuration> {
-        Some(SignedDuration::from_hours(23))
+    fn remembers_keys_for(&self, action: &Action) -> Option<SignedDuration> {
+        (!action.is_idempotent()).then(|| SignedDuration::from_hours(23))
     }
 
     fn base_urls(&self) -> Vec<url::Url> {

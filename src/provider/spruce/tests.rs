@@ -50,7 +50,7 @@ fn fixtures_become_their_snapshots() {
 
 #[test]
 fn settings_are_judged_together_and_never_quoted() {
-    assert!(account().remembers_keys_for().is_some());
+    assert!(account().remembers_keys_for(&Action::Reply(reply("x"))).is_some());
     insta::assert_snapshot!(faults(&Spruce, json!({ "token": "s3\ncret", "base_url": "x" })), @r"
     token: is empty or holds characters that cannot stand in an HTTP header
     base_url: is not an http or https address; write it like https://api.sprucehealth.com/v1
