@@ -10,6 +10,7 @@ mod schema;
 mod send;
 mod sends;
 mod serve;
+mod signals;
 mod story;
 mod test;
 mod why;

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch as watch_channel;
 use tracing_subscriber::EnvFilter;
 
+use super::signals::{Signals, Told};
 use super::{ConfigArguments, Ended};
 use crate::app::{self, Reloader};
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ use crate::watch;
 pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
     let settings = config::load(&arguments.config)?;
     log_to_stderr(settings.log);
+    let mut signals = Signals::listen()?;
     host_sandbox(&settings).await;
     let running = app::start(settings, record_metrics()).await?;
     tracing::info!(public = %running.public, admin = %running.admin, rules = running.engine.book.load().rules().len(), "ready");
@@ -28,14 +29,13 @@ pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
     let watching = watch::rules(Arc::clone(&running.reloader))
         .map_err(|error| tracing::warn!(error = %error, "rule files are not watched"));
     let reloader = Arc::clone(&running.reloader);
-    until_told(&reloader).await?;
+    until_told(&mut signals, &reloader).await;
     drop(watching);
     tracing::info!("draining");
     tokio::select! {
         stopped = running.stop() => stopped?,
         // What was under way is found in the store at the next start.
-        told = until_told(&reloader) => {
-            told?;
+        () = until_told(&mut signals, &reloader) => {
             tracing::warn!("ended before everything under way was finished");
         }
     }
@@ -68,17 +68,10 @@ fn loopback(url: &url::Url) -> Option<SocketAddr> {
     address.ip().is_loopback().then_some(address)
 }
 
-async fn until_told(reloader: &Arc<Reloader>) -> std::io::Result<()> {
-    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                // What is wrong with the files has been logged.
-                let _ = reloader.reload().await;
-            }
-            _ = terminate.recv() => return Ok(()),
-            interrupted = tokio::signal::ctrl_c() => return interrupted,
-        }
+async fn until_told(signals: &mut Signals, reloader: &Arc<Reloader>) {
+    while signals.next().await == Told::Reload {
+        // What is wrong with the files has been logged.
+        let _ = reloader.reload().await;
     }
 }
 

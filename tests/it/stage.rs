@@ -1,6 +1,7 @@
 //! The stage that tests play on: the real program in a folder of its own, a sandbox provider on its own port, and the
 //! senders' side of the webhooks. It waits for what it can see, never for a while.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -224,7 +225,12 @@ pub(crate) async fn serve_in(folder: &Path, variables: &[(&str, &str)]) -> Serve
         let rest = ready.split(name).nth(1).unwrap().trim_start_matches(['"', ':', '=']);
         rest.split([' ', '"']).next().unwrap().parse().unwrap()
     };
-    Server { public: address("public"), admin: address("admin"), program }
+    let server = Server { public: address("public"), admin: address("admin"), program };
+    // A port that another server had before comes with no connections of that time.
+    for address in [server.public, server.admin] {
+        CLIENTS.lock().unwrap().remove(&address.to_string());
+    }
+    server
 }
 
 /// A started program, killed when it goes out of sight.
@@ -362,11 +368,21 @@ pub(crate) async fn ask(to: SocketAddr, method: Method, path: &str, body: Option
     call(request.bearer(&Secret::from(TOKEN))).await
 }
 
+/// A client for each address: making one costs more than all calls of a test, and every server has a port of its own.
+static CLIENTS: Mutex<BTreeMap<String, Client>> = Mutex::new(BTreeMap::new());
+
 /// Makes one call.
 pub(crate) async fn call(request: Request) -> Response {
-    let mut egress = Egress::default();
-    egress.allow(&request.url);
-    Client::new(egress, PATIENCE).unwrap().call(request).await.unwrap()
+    let address = request.url.authority().to_owned();
+    let known = CLIENTS.lock().unwrap().get(&address).cloned();
+    let client = known.unwrap_or_else(|| {
+        let mut egress = Egress::default();
+        egress.allow(&request.url);
+        let client = Client::new(egress, PATIENCE).unwrap();
+        CLIENTS.lock().unwrap().insert(address, client.clone());
+        client
+    });
+    client.call(request).await.unwrap()
 }
 
 /// A connection on which nothing has been said.

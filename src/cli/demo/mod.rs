@@ -6,6 +6,7 @@ mod stage;
 
 use serde_json::json;
 
+use super::signals::Signals;
 use super::{Ended, Format, output, story};
 use crate::config::LogForm;
 
@@ -50,6 +51,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         }
     }
     if !arguments.once {
+        let signals = Signals::listen()?;
         if arguments.format == Format::Text {
             output::line(format!(
                 "\nServing on. What the contacts see: http://{}/   Events: http://{}/api/v1/events   Ctrl-C ends.",
@@ -57,7 +59,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Ended> {
                 stage.admin()
             ));
         }
-        stage.serve_on().await?;
+        stage.serve_on(signals).await?;
     }
     stage.end().await?;
     Ok(Ended::Fine)

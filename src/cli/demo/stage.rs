@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use url::Url;
 
+use super::super::signals::{Signals, Told};
 use super::events::DemoEvent;
 use crate::app::{self, Running};
 use crate::clock::Clock;
@@ -185,13 +186,11 @@ impl Stage {
         if response.is_success() { Ok(response.json()) } else { bail!("{path} answered {}", response.status) }
     }
 
-    /// Serves until Ctrl-C.
-    pub(super) async fn serve_on(&self) -> anyhow::Result<()> {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    /// Serves until Ctrl-C. The rules are watched, so a reload need not be asked for.
+    pub(super) async fn serve_on(&self, mut signals: Signals) -> anyhow::Result<()> {
         loop {
             tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
-                _ = terminate.recv() => return Ok(()),
+                told = signals.next() => if told == Told::End { return Ok(()) },
                 () = tokio::time::sleep(Duration::from_millis(200)) => { self.pass_on().await?; }
             }
         }
