@@ -375,3 +375,22 @@ impl Loading<'_> {
 pub(super) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_text;
+
+    #[test]
+    fn what_would_break_a_promise_is_refused() {
+        let text = "retention: 1d\nlimits: { provider_timeout: 20m, request_timeout: 0s }\n\
+            accounts: { desk: { provider: sandbox } }\n\
+            sources: { inbox: { account: desk, verify: { scheme: highlevel } } }\n";
+        let faults = load_text("r.yaml", text, Path::new("."), Vec::new()).err().unwrap().to_string();
+        let said = |words: &str| assert!(faults.contains(words), "{words} is not in\n{faults}");
+        said("shorter than 7d");
+        said("`20m` is not a time-out between 100ms and 2m");
+        said("`0s` is not a time-out");
+        said("HighLevel signs for all its customers with one key");
+    }
+}

@@ -301,3 +301,26 @@ async fn reload(State(shared): State<Arc<Shared>>) -> Answer {
         Err(faults) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, faults)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_only_leads_to_this_machine_is_not_this_machine() {
+        for (value, wanted) in [
+            ("127.0.0.1:8081", true),
+            ("[::1]:8081", true),
+            ("localhost:8081", true),
+            ("http://localhost:8081", true),
+            ("evil.example:8081", false),
+            ("https://evil.example", false),
+            ("10.0.0.1", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(is_local(Some(&HeaderValue::from_static(value))), wanted, "{value}");
+        }
+        assert!(is_local(None));
+    }
+}
