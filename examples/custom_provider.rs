@@ -30,7 +30,7 @@ use rejoinder::outbox::RetryPolicy;
 use rejoinder::pipeline::{self, Step};
 use rejoinder::provider::outcome::{Repeat, judge};
 use rejoinder::provider::{Adapter, Call, CallClass, Metered, Normalised, Provider, Quota, ReadBack, read};
-use rejoinder::rules::{AccountFacts, Book, GuardSettings, Surroundings, script};
+use rejoinder::rules::{AccountFacts, Attachments, Book, GuardSettings, Surroundings, script};
 use rejoinder::secret::Secret;
 use rejoinder::signature::{self, SettingFault, Signing, VerifiedDelivery};
 use rejoinder::store::{self, SendQuery};
@@ -119,6 +119,7 @@ impl Adapter for Loft {
                 from,
                 ..Message::default()
             }),
+            delivery: None,
         }))
     }
 
@@ -245,16 +246,19 @@ fn engine(far: Arc<dyn Http>) -> anyhow::Result<Engine> {
         provider: Pigeons.name().to_owned(),
         capabilities: Pigeons.capabilities_of(&settings),
         own_addresses: Vec::new(),
+        answers_everybody: adapter.answers_everybody(),
     };
     let surroundings = Surroundings {
         members: BTreeMap::new(),
         snippets: BTreeMap::new(),
+        hooks: BTreeMap::new(),
         accounts: vec![facts],
         sources: BTreeMap::from([(source.clone(), account.clone())]),
+        schedules: Arc::default(),
         time_zone: jiff::tz::TimeZone::UTC,
         guard: GuardSettings::default(),
         scripts: Arc::new(script::Engine::new(script::Limits::default())),
-        root: ".".into(),
+        attachments: Attachments::Folder(".".into()),
     };
     let book = Book::compile(vec![("rules.yaml".to_owned(), RULES.to_owned())], surroundings)?;
     let verify = serde_json::from_value(json!({ "scheme": "github", "secrets": ["seed"] }))?;
@@ -275,6 +279,7 @@ fn engine(far: Arc<dyn Http>) -> anyhow::Result<Engine> {
         store: store::memory::open(),
         sources: BTreeMap::from([(source, roof)]),
         accounts: BTreeMap::from([(account, tower)]),
+        failures: rejoinder::rules::Tally::default(),
         book: ArcSwap::from_pointee(book),
         clock: Clock::system(),
         retry,

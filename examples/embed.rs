@@ -12,7 +12,7 @@ use rejoinder::clock::Clock;
 use rejoinder::config;
 use rejoinder::engine::Engine;
 use rejoinder::model::{AccountName, Delivery, EventId, SourceName};
-use rejoinder::pipeline::{self, Step};
+use rejoinder::pipeline::{self, Received, Step};
 use rejoinder::provider::sandbox::{self, Incoming, Sandbox, Speaks};
 use rejoinder::rules::Book;
 use rejoinder::server::{self, Listening};
@@ -88,8 +88,10 @@ async fn accept(engine: &Engine, sandbox: &Sandbox) -> anyhow::Result<EventId> {
     for (name, value) in source.verifier.sign(&signing).map_err(|why| anyhow!(why))? {
         headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }
-    let (id, _) = pipeline::accept(engine, source, Delivery { headers, body, received_at: now }).await?;
-    Ok(id)
+    match pipeline::accept(engine, source, Delivery { headers, body, received_at: now }).await? {
+        Received::Event(id, _) => Ok(id),
+        Received::Handshake(_) => Err(anyhow!("the sandbox asks nothing")),
+    }
 }
 
 async fn tell(engine: &Engine, sandbox: &Sandbox, id: &EventId) -> anyhow::Result<String> {

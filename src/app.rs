@@ -14,14 +14,14 @@ use crate::clock::Clock;
 use crate::config::{Settings, StoreSettings, read_snippets};
 use crate::engine::{Account, Bells, Engine, Source};
 use crate::http::{CallError, Client, Egress, Http};
-use crate::model::SourceName;
+use crate::model::{HttpCall, SourceName};
 use crate::outbox::RetryPolicy;
-use crate::provider::Metered;
-use crate::rules::{self, AccountFacts, Book, Surroundings, script};
+use crate::provider::{Adapter, Metered};
+use crate::rules::{self, AccountFacts, Attachments, Book, Surroundings, Tally, script};
 use crate::server::{self, Listening, Reload, Shared};
 use crate::store::{self, Store, StoreError};
 use crate::worker;
-use crate::yaml::{Fault, Faults};
+use crate::yaml::{self, Fault, Faults};
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,23 +65,53 @@ pub fn surroundings(settings: &Settings) -> Surroundings {
         provider: account.provider.clone(),
         capabilities: account.capabilities.clone(),
         own_addresses: account.own_addresses.clone(),
+        answers_everybody: account.adapter.answers_everybody(),
     });
     let root = settings.rules.iter().find(|path| path.is_dir()).or(settings.rules.first()).cloned();
     Surroundings {
         members: settings.members.clone(),
         snippets: settings.snippets.clone(),
+        hooks: settings.hooks.iter().map(|(name, hook)| (name.clone(), hook.url().clone())).collect(),
         accounts: accounts.collect(),
         sources: settings.sources.iter().map(|source| (source.name.clone(), source.account.clone())).collect(),
+        schedules: Arc::clone(&settings.schedules),
         time_zone: settings.time_zone.clone(),
         guard: settings.guard.clone(),
         scripts: Arc::new(script::Engine::new(settings.scripts)),
-        root: root.unwrap_or_default(),
+        attachments: Attachments::Folder(root.unwrap_or_default()),
     }
 }
 
 /// Reads and compiles the rule book.
 pub fn load_book(settings: &Settings) -> Result<Book, Faults> {
-    Book::compile(rules::read_files(&settings.rules)?, surroundings(settings))
+    read_book(&settings.rules, surroundings(settings))
+}
+
+/// A book from its files; the guard's settings for a rule that is not there are a fault of the configuration.
+fn read_book(paths: &[PathBuf], surroundings: Surroundings) -> Result<Book, Faults> {
+    let book = Book::compile(rules::read_files(paths)?, surroundings)?;
+    let mut faults = Faults::default();
+    let known = || book.rules().iter().map(|rule| rule.name.as_str());
+    for name in book.surroundings().guard.rules.keys().filter(|name| known().all(|known| known != *name)) {
+        let message = format!("there is no rule `{name}`{}", yaml::suggest(name, known()));
+        faults.push(Fault { file: "guard.rules".to_owned(), line: 0, column: 0, message });
+    }
+    faults.or(book)
+}
+
+/// Points the settings at other rules. A folder of snippets inside the configured rules is looked for at the same place
+/// inside the others.
+pub fn with_rules(mut settings: Settings, rules: PathBuf) -> Result<Settings, Faults> {
+    let inside = |folder: &PathBuf| {
+        let below = settings.rules.iter().find_map(|configured| folder.strip_prefix(configured).ok())?;
+        Some(rules.join(below)).filter(|folder| folder.is_dir())
+    };
+    if let Some(folder) = settings.snippets_folder.as_ref().and_then(inside) {
+        settings.snippets = read_snippets(&folder).map_err(snippet_faults)?;
+        settings.snippets_folder = Some(folder);
+    }
+    settings.rules = vec![rules];
+    Ok(settings)
 }
 
 /// Puts the parts together.
@@ -89,6 +119,7 @@ pub fn build(settings: Settings, book: Book, store: Arc<dyn Store>, clock: Clock
     let mut egress = Egress::default();
     settings.egress.iter().for_each(|url| egress.allow(url));
     settings.accounts.iter().flat_map(|account| account.adapter.base_urls()).for_each(|url| egress.allow(&url));
+    settings.hooks.values().flat_map(|hook| hook.base_urls()).for_each(|url| egress.allow(&url));
     let client: Arc<dyn Http> = Arc::new(Client::new(egress, settings.provider_timeout)?);
     let accounts = settings.accounts.into_iter().map(|account| {
         let http: Arc<dyn Http> = Arc::new(Metered::new(Arc::clone(&client), account.adapter.as_ref()));
@@ -100,6 +131,11 @@ pub fn build(settings: Settings, book: Book, store: Arc<dyn Store>, clock: Clock
         };
         (account.name, built)
     });
+    let hooks = settings.hooks.into_iter().map(|(name, hook)| {
+        let (provider, adapter): (_, Arc<dyn Adapter>) = ("hook".to_owned(), hook);
+        let concurrency = settings.account_concurrency;
+        (HttpCall::account(&name), Account { provider, adapter, http: Arc::clone(&client), concurrency })
+    });
     let sources = settings.sources.into_iter().map(|source| {
         let (name, account) = (source.name.clone(), source.account);
         let built = Source { name, account, verifier: source.verifier, mapping: source.mapping, scheme: source.scheme };
@@ -110,8 +146,9 @@ pub fn build(settings: Settings, book: Book, store: Arc<dyn Store>, clock: Clock
     Ok(Engine {
         store,
         sources: sources.collect(),
-        accounts: accounts.collect(),
+        accounts: accounts.chain(hooks).collect(),
         book: ArcSwap::from_pointee(book),
+        failures: Tally::default(),
         clock,
         retry: RetryPolicy::default(),
         lease,
@@ -142,7 +179,7 @@ pub async fn start(settings: Settings, metrics: Option<PrometheusHandle>) -> Res
     let public = bind(settings.listen).await?;
     let admin = bind(settings.admin_listen).await?;
     let store = open_store(&settings.store).await?;
-    store.keep_book(book.hash(), book.files()).await?;
+    store.keep_book(book.hash(), book.kept()).await?;
     announce(&settings);
     let (limits, token, retention) = (settings.limits, settings.admin_token.clone(), settings.retention);
     let (paths, snippets) = (settings.rules.clone(), settings.snippets_folder.clone());
@@ -215,13 +252,13 @@ impl Reloader {
         if let Some(folder) = &self.snippets {
             surroundings.snippets = read_snippets(folder).map_err(snippet_faults)?;
         }
-        Book::compile(rules::read_files(&self.paths)?, surroundings)
+        read_book(&self.paths, surroundings)
     }
 
     async fn replace(&self, book: Book) -> Result<String, String> {
         let hash = book.hash().clone();
         // Kept before it decides anything, so that every decision can be explained by its own book.
-        self.engine.store.keep_book(&hash, book.files()).await.map_err(|error| error.to_string())?;
+        self.engine.store.keep_book(&hash, book.kept()).await.map_err(|error| error.to_string())?;
         tracing::info!(book = %hash, rules = book.rules().len(), "the rules were loaded anew");
         self.engine.book.store(Arc::new(book));
         Ok(hash.to_string())
@@ -232,7 +269,8 @@ impl Reloader {
 impl Reload for Reloader {
     async fn reload(&self) -> Result<String, String> {
         match self.compile() {
-            Ok(book) if book.hash() == self.engine.book.load().hash() && self.snippets.is_none() => {
+            Ok(book) if book.hash() == self.engine.book.load().hash() => {
+                tracing::info!(book = %book.hash(), "the rules are as they were");
                 Ok(book.hash().to_string())
             }
             Ok(book) => self.replace(book).await,

@@ -12,7 +12,7 @@ use crate::http::Http;
 use crate::model::{AccountName, SourceName};
 use crate::outbox::RetryPolicy;
 use crate::provider::{Adapter, Mapping};
-use crate::rules::Book;
+use crate::rules::{Book, Tally};
 use crate::signature::Verifier;
 use crate::store::Store;
 
@@ -26,6 +26,8 @@ pub struct Engine {
     pub accounts: BTreeMap<AccountName, Account>,
     /// The rule book in force.
     pub book: ArcSwap<Book>,
+    /// How often each rule has failed since the start.
+    pub failures: Tally,
     /// The time.
     pub clock: Clock,
     /// When a send is tried again.

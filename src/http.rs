@@ -1,6 +1,8 @@
 //! Outgoing HTTP: the only file that names reqwest. Time-outs, size caps, no redirects, no proxies from the environment,
 //! and the egress policy. It knows no provider.
 
+pub mod address;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;

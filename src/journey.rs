@@ -1,31 +1,34 @@
 //! What the three steps of the pipeline call: reading a delivery, folding a decision, calling a provider, and the one log
 //! line and the counters of each. It keeps nothing itself.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, histogram};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Source};
 use crate::model::{
-    Contact, Conversation, Decision, Draft, Event, EventId, EventKind, Outcome, Send, SendState, Verdict,
-    event::Unreadable,
+    CapScope, Contact, Controls, Conversation, Decision, Delivery, Draft, Event, EventId, EventKind, Hand, HoldCause,
+    Outcome, Quarantine, Scope, Send, SendState, Verdict, event::Unreadable,
 };
-use crate::outbox::Remedy;
+use crate::outbox::{self, Remedy};
 use crate::provider::read::body_key;
 use crate::provider::{Call, Normalised, ReadBack, Vault};
-use crate::rules::{self, Depth};
+use crate::rules::guard::freshness::{self, Leaving, Stale};
+use crate::rules::{self, Depth, Tally};
 use crate::secret::Secret;
 use crate::signature::{Rejection, VerifiedDelivery};
-use crate::store::{Commit, EventClaim, SendClaim, Store, StoreError};
+use crate::store::{Changed, Commit, EventClaim, SendClaim, SendQuery, Store, StoreError};
 
 /// Reads a delivery. What cannot be read becomes an event of its own kind, with its bytes.
 pub fn normalise(engine: &Engine, source: &Source, verified: &VerifiedDelivery) -> Result<Event, Rejection> {
     let body = verified.body();
-    let read = match (serde_json::from_slice::<Value>(body), engine.accounts.get(&source.account)) {
+    let read = match (read_body(verified.delivery()), engine.accounts.get(&source.account)) {
         (Ok(json), Some(account)) => {
             if !account.adapter.is_addressed(&json) {
                 return Err(Rejection::ForeignTenant);
@@ -41,7 +44,7 @@ pub fn normalise(engine: &Engine, source: &Source, verified: &VerifiedDelivery) 
                 Normalised::Unreadable(reason) => Err(reason),
             }
         }
-        (Err(error), _) => Err(format!("the body is not JSON: {error}")),
+        (Err(reason), _) => Err(reason),
         (Ok(_), None) => Err("the account is gone".to_owned()),
     };
     let received_at = verified.delivery().received_at;
@@ -62,7 +65,25 @@ pub fn normalise(engine: &Engine, source: &Source, verified: &VerifiedDelivery) 
         message: draft.message,
         raw,
         unreadable,
+        delivery: draft.delivery,
     })
+}
+
+/// The body as JSON. A form becomes an object of its fields, where one that comes several times is a list.
+fn read_body(delivery: &Delivery) -> Result<Value, String> {
+    let error = match serde_json::from_slice(&delivery.body) {
+        Ok(json) => return Ok(json),
+        Err(error) => format!("the body is not JSON: {error}"),
+    };
+    let mut object = Map::new();
+    for (name, value) in delivery.form().ok_or(error)? {
+        match object.get_mut(&name) {
+            None => drop(object.insert(name, value.into())),
+            Some(Value::Array(several)) => several.push(value.into()),
+            Some(first) => *first = Value::Array(vec![first.take(), value.into()]),
+        }
+    }
+    Ok(Value::Object(object))
 }
 
 fn unreadable_draft(body: &[u8]) -> Draft {
@@ -73,6 +94,7 @@ fn unreadable_draft(body: &[u8]) -> Draft {
         conversation: Conversation::default(),
         contact: Contact::default(),
         message: None,
+        delivery: None,
     }
 }
 
@@ -105,9 +127,80 @@ pub fn remedy(engine: &Engine, send: &Send, now: Timestamp) -> Remedy {
 
 /// Asks the rules, beside the threads that serve sockets: a rule book may take its time.
 pub async fn decide(engine: &Engine, claim: &EventClaim) -> Result<Decision, StoreError> {
-    let (book, facts) = (engine.book.load_full(), claim.facts(engine.clock.now()));
-    let decided = tokio::task::spawn_blocking(move || rules::decide(&book, &facts, Depth::Matched)).await;
-    decided.map_err(|error| StoreError::Failed { what: "deciding".to_owned(), source: Box::new(error) })
+    let (book, lane) = (engine.book.load_full(), claim.event.lane());
+    let curbs = engine.store.curbs(&lane, &rules::windows(&book, &claim.event)).await?;
+    let mut facts = claim.facts(curbs, engine.clock.now());
+    loop {
+        let (book, given) = (Arc::clone(&book), facts.clone());
+        let decided = tokio::task::spawn_blocking(move || rules::decide(&book, &given, Depth::Matched)).await;
+        let decision =
+            decided.map_err(|error| StoreError::Failed { what: "deciding".to_owned(), source: Box::new(error) })?;
+        if decision.wanted.is_empty() {
+            return Ok(decision);
+        }
+        facts.curbs.windows.extend(engine.store.curbs(&lane, &decision.wanted).await?.windows);
+    }
+}
+
+/// The send as it is kept when it may not leave: something happened since it was decided, or it is paused. A send of unknown
+/// outcome is past being called off; a pause only keeps it from being repeated.
+pub async fn withheld(engine: &Engine, claim: &SendClaim, remedy: Remedy) -> Result<Option<Send>, StoreError> {
+    let (send, now) = (&claim.send, engine.clock.now());
+    let curbs = engine.store.curbs(&claim.event.lane(), &send.counted).await?;
+    if send.state == SendState::Unknown {
+        let is_paused = curbs.controls.paused(&send.scopes()).is_some() && remedy == Remedy::Repeat;
+        return Ok(is_paused.then(|| outbox::postponed(send.clone(), now)));
+    }
+    let book = engine.book.load();
+    let rule = book.rule(&send.rule).map(|rule| rule.hash.as_str());
+    let leaving = Leaving { send, conversation: &claim.conversation, curbs: &curbs, rule, now };
+    Ok(freshness::stale(&leaving).map(|stale| {
+        let state = match stale {
+            Stale::Cancelled(reason) => SendState::Cancelled { reason },
+            Stale::Held(cause, reason) => SendState::Held { cause, reason },
+        };
+        outbox::withheld(send.clone(), state)
+    }))
+}
+
+/// Lets go what was held by a pause that is over, in the name of `by`; each is looked at again before it leaves. Answers
+/// how many.
+pub async fn release_resumed(engine: &Engine, by: &str) -> Result<usize, StoreError> {
+    if engine.store.counts().await?.held == 0 {
+        return Ok(0);
+    }
+    let cause = Some(HoldCause::Paused.as_str().to_owned());
+    let mut query = SendQuery { state: Some("held".to_owned()), cause, limit: 1_000, ..SendQuery::default() };
+    let controls = Controls(engine.store.controls().await?);
+    let (mut free, mut seen) = (Vec::new(), BTreeSet::new());
+    loop {
+        let held = engine.store.sends(&query).await?;
+        let Some(last) = held.last() else { break };
+        query.before = Some(last.id.clone());
+        let over = held.into_iter().filter(|send| controls.paused(&send.scopes()).is_none());
+        // Newest first, so that of the same words to the same person the newest is the first that is seen.
+        free.extend(over.map(|send| (!send.action.reaches_contact() || seen.insert(same_words(&send)), send.id)));
+    }
+    let mut released = 0;
+    // Oldest first: what was decided first leaves first.
+    for (is_first, id) in free.iter().rev() {
+        let (at, by) = (engine.clock.now(), by.to_owned());
+        let hand = |did: &str, why: &str| Hand { at, by, did: did.to_owned(), why: why.to_owned() };
+        let changed = match is_first {
+            true => engine.store.release(id, &hand("release", "the pause is over")).await?,
+            false => engine.store.drop_send(id, &hand("drop", "superseded")).await?,
+        };
+        released += usize::from(*is_first && changed == Changed::Done);
+    }
+    engine.bells.deliver.notify_waiters();
+    Ok(released)
+}
+
+/// To whom, and what: a pause must not end with the same mail many times.
+fn same_words(send: &Send) -> (String, String) {
+    let correspondent = send.counted.iter().find(|key| key.as_str().starts_with(CapScope::Correspondent.as_str()));
+    let whose = correspondent.map_or_else(|| send.lane.to_string(), ToString::to_string);
+    (whose, serde_json::to_string(&send.action).unwrap_or_default())
 }
 
 /// How long a call with all its look-ups and waits may take: it must end before its lease does, or another worker could
@@ -166,6 +259,8 @@ pub struct Summary {
     event: Event,
     verdicts: Vec<(String, String, Verdict)>,
     errors: Vec<String>,
+    quarantines: Vec<Quarantine>,
+    paused: Vec<Scope>,
     at: jiff::Timestamp,
 }
 
@@ -176,12 +271,19 @@ impl Summary {
             rule.actions.iter().map(|action| (rule.rule.clone(), action.action.clone(), action.verdict.clone()))
         });
         let errors = decision.trace.errors.iter().map(|error| error.rule.clone()).collect();
-        Self { event: event.clone(), verdicts: verdicts.collect(), errors, at: decision.at }
+        Self {
+            event: event.clone(),
+            verdicts: verdicts.collect(),
+            errors,
+            quarantines: decision.quarantines.clone(),
+            paused: decision.controls.iter().map(|control| control.scope.clone()).collect(),
+            at: decision.at,
+        }
     }
 
-    /// Says it, once the decision is durable.
-    pub fn report(&self) {
-        let (mut chosen, mut blocked) = (0_u32, 0_u32);
+    /// Says it, once the decision is durable, and counts the rules that failed.
+    pub fn report(&self, failures: &Tally) {
+        let (mut chosen, mut blocked, mut held, mut drafted) = (0_u32, 0_u32, 0_u32, 0_u32);
         for (rule, action, verdict) in &self.verdicts {
             match verdict {
                 Verdict::Chosen => {
@@ -197,19 +299,64 @@ impl Summary {
                 Verdict::Failed { .. } => {
                     counter!("rejoinder_actions_failed_total", "rule" => rule.clone()).increment(1)
                 }
+                Verdict::Held { cause } => {
+                    held += 1;
+                    counter!("rejoinder_actions_held_total", "rule" => rule.clone(), "cause" => cause.as_str())
+                        .increment(1);
+                }
+                Verdict::Drafted => drafted += 1,
                 Verdict::Vetoed { .. } | Verdict::Shadowed => {}
             }
         }
         for rule in &self.errors {
             counter!("rejoinder_rule_errors_total", "rule" => rule.clone()).increment(1);
+            failures.count(rule, self.at);
+        }
+        for quarantine in &self.quarantines {
+            let scope = quarantine.scope.as_str();
+            counter!("rejoinder_quarantines_total", "account" => quarantine.account.to_string(), "scope" => scope)
+                .increment(1);
+            tracing::warn!(quarantine = %quarantine.id, scope, cap = quarantine.cap, rule = quarantine.rule,
+                event = %quarantine.event, until = %quarantine.until, "a cap was reached; no automatic reply for a while");
+        }
+        for scope in &self.paused {
+            counter!("rejoinder_guard_pauses_total").increment(1);
+            tracing::warn!(scope = %scope, event = %self.event.id, "a cap was reached; paused until resumed");
         }
         counter!("rejoinder_events_decided_total", "source" => self.event.source.to_string()).increment(1);
         let waited = self.at.duration_since(self.event.received_at);
         histogram!("rejoinder_decide_delay_seconds").record(waited.as_secs_f64().max(0.0));
         tracing::info!(
-            event = %self.event.id, kind = %self.event.kind, source = %self.event.source, chosen, blocked,
-            rule_errors = self.errors.len(), "decided"
+            event = %self.event.id, kind = %self.event.kind, source = %self.event.source, chosen, held,
+            drafted, blocked, rule_errors = self.errors.len(), "decided"
         );
+    }
+}
+
+/// What the log and the counters say of a send that did not leave.
+pub struct Withheld(Send);
+
+impl Withheld {
+    /// Taken before the send is handed to the store.
+    pub fn of(send: &Send) -> Self {
+        Self(send.clone())
+    }
+
+    /// Says it, once it is known whether it is durable.
+    pub fn report(&self, commit: Commit) {
+        let Self(send) = self;
+        let (state, reason) = match &send.state {
+            SendState::Cancelled { reason } => ("cancelled", reason.as_str()),
+            SendState::Held { cause, .. } => ("held", cause.as_str()),
+            _ => ("postponed", "paused"),
+        };
+        if commit == Commit::Done {
+            counter!("rejoinder_sends_withheld_total", "account" => send.account.to_string(), "state" => state,
+                "reason" => reason.to_owned())
+            .increment(1);
+            tracing::info!(send = %send.id, event = %send.event, rule = %send.rule, account = %send.account, state,
+                reason, "did not leave");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::journey;
 use crate::model::{AccountName, Delivery, EventId, SendId, SendState};
 use crate::outbox::{self, Remedy};
 use crate::provider::ReadBack;
-use crate::signature::{self, Rejection};
+use crate::signature::{self, Answer, Rejection};
 use crate::store::{Accepted, Commit, StoreError};
 
 /// Why a delivery was not accepted.
@@ -20,6 +20,15 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It is an event, and kept.
+    Event(EventId, Accepted),
+    /// It only asked whether somebody is there. Nothing is kept.
+    Handshake(Answer),
+}
+
 /// What a step came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<T> {
@@ -29,14 +38,22 @@ pub enum Step<T> {
     Idle,
 }
 
-/// Verifies a delivery, reads it and keeps it. When this returns, the event survives a power cut.
-pub async fn accept(engine: &Engine, source: &Source, delivery: Delivery) -> Result<(EventId, Accepted), Refusal> {
+/// Verifies a delivery, reads it and keeps it. When this returns an event, the event survives a power cut.
+pub async fn accept(engine: &Engine, source: &Source, delivery: Delivery) -> Result<Received, Refusal> {
     let verified = signature::verify(source.verifier.as_ref(), delivery, engine.clock.now())?;
+    if let Some(answer) = source.verifier.handshake(&verified) {
+        return Ok(Received::Handshake(answer));
+    }
     let event = journey::normalise(engine, source, &verified)?;
     let id = event.id.clone();
+    if let Some(token) = source.verifier.token(&verified)
+        && !engine.store.redeem(&token, &event).await?
+    {
+        return Err(Rejection::Replayed.into());
+    }
     let accepted = engine.store.accept(event).await?;
     engine.bells.decide.notify_one();
-    Ok((id, accepted))
+    Ok(Received::Event(id, accepted))
 }
 
 /// Decides the next event and keeps the decision with everything it asks for.
@@ -46,7 +63,7 @@ pub async fn decide(engine: &Engine) -> Result<Step<EventId>, StoreError> {
     let decision = journey::fold(engine, &claim.event, decision);
     let summary = journey::Summary::of(&claim.event, &decision);
     if engine.store.commit_decision(&claim, decision).await? == Commit::Done {
-        summary.report();
+        summary.report(&engine.failures);
         engine.bells.deliver.notify_waiters();
     }
     Ok(Step::Did(claim.event.id))
@@ -60,6 +77,13 @@ pub async fn deliver(engine: &Engine, account: &AccountName) -> Result<Step<Send
     };
     let (started_at, send) = (engine.clock.now(), claim.send.clone());
     let remedy = journey::remedy(engine, &send, started_at);
+    if let Some(withheld) = journey::withheld(engine, &claim, remedy).await? {
+        let id = withheld.id.clone();
+        let summary = journey::Withheld::of(&withheld);
+        summary.report(engine.store.commit_attempt(&claim, withheld).await?);
+        engine.bells.decide.notify_one();
+        return Ok(Step::Did(id));
+    }
     let settled = if send.state == SendState::Pending || remedy == Remedy::Repeat {
         let outcome = journey::carry_out(engine, &claim).await;
         outbox::after_attempt(send, started_at, outcome, remedy, &engine.retry, engine.clock.now())

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
+use crate::journey;
 use crate::model::{AccountName, SendState};
 use crate::pipeline::{self, Step};
 use crate::store::{SendQuery, StoreError};
@@ -21,6 +22,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long a loop waits after the store has failed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often somebody looks whether what was held by a pause can go on.
+const RESUME: Duration = Duration::from_secs(30);
 
 /// How often old events are forgotten.
 const PRUNE: Duration = Duration::from_secs(3_600);
@@ -40,6 +44,7 @@ pub async fn run(engine: Arc<Engine>, retention: SignedDuration, stop: watch::Re
             loops.spawn(kept_up(stop.clone(), move || deliver(Arc::clone(&engine), name.clone(), stop.clone())));
         }
     }
+    loops.spawn(resume(Arc::clone(&engine), stop.clone()));
     loops.spawn(prune(Arc::clone(&engine), retention, stop));
     while loops.join_next().await.is_some() {}
 }
@@ -121,6 +126,22 @@ async fn until_due(engine: &Engine, account: &AccountName) -> Duration {
     let wait = wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(LOOK);
     // A send that is due but whose lane is taken must not turn the loop into a spin.
     wait.clamp(Duration::from_millis(20), LOOK)
+}
+
+/// What was held by a pause is let go when the pause ends; here, whatever became of the program in between.
+async fn resume(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match journey::release_resumed(&engine, "resume").await {
+            Ok(0) => {}
+            Ok(released) => tracing::info!(released, "sends held by a pause that is over go on"),
+            Err(StoreError::Closed) => return,
+            Err(error) => tracing::error!(error = %error, "held sends could not be looked through"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RESUME) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
 }
 
 async fn prune(engine: Arc<Engine>, retention: SignedDuration, mut stop: watch::Receiver<bool>) {

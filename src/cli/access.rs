@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::ConfigArguments;
+use super::{ConfigArguments, Ended, output};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{self, Settings};
@@ -83,12 +83,47 @@ impl Access {
         Ok(answer)
     }
 
+    /// Does the same to several things, one after the other, and says of each what came of it.
+    pub(super) async fn each(&self, ids: &[String], what: &str, verb: &str, body: &Value) -> Ended {
+        let mut ended = Ended::Fine;
+        for id in ids {
+            match self.post(&format!("/api/v1/{what}/{id}/{verb}"), body).await {
+                Ok(answer) => output::line(format!("{id}: {}", output::plain(&answer["status"]))),
+                Err(error) => {
+                    eprintln!("{id}: {error}");
+                    ended = Ended::Failed;
+                }
+            }
+        }
+        ended
+    }
+
     /// Closes the store, where this command opened it.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         if let Self::Stopped(shared) = self {
             shared.engine.store.close().await?;
         }
         Ok(())
+    }
+}
+
+/// The same for a command that changes nothing: it can ask, and has no way to tell.
+pub(super) struct ReadOnly(Access);
+
+impl ReadOnly {
+    /// Asks the server if it runs, else opens the store.
+    pub(super) async fn open(arguments: &ConfigArguments) -> anyhow::Result<Self> {
+        Access::open(arguments).await.map(Self)
+    }
+
+    /// GET.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.0.get(path).await
+    }
+
+    /// Closes the store, where this command opened it.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        self.0.close().await
     }
 }
 

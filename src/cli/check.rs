@@ -1,15 +1,18 @@
-//! `check`: everything that is wrong with configuration and rules.
+//! `check`: everything that is wrong with configuration and rules, and what is hardly ever meant.
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::json;
 
 use super::{ConfigArguments, Ended, Format, output};
 use crate::app;
-use crate::config;
+use crate::config::{self, Settings};
+use crate::rules::Book;
+use crate::rules::lint::{self, LINTS, Warning};
 use crate::yaml::Faults;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  rejoinder check --config rejoinder.yaml --format json\n\nExit code 2 for the configuration, 1 for rules."
+    after_help = "Example:\n  rejoinder check --config rejoinder.yaml --deny two-replies\n\nExit code 2 for the configuration, 1 for rules and for denied warnings."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -17,6 +20,16 @@ pub(super) struct Arguments {
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Fails on any warning.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// Fails on warnings of this lint. Can be given several times.
+    #[arg(long, value_name = "LINT", value_parser = lints(), hide_possible_values = true)]
+    deny: Vec<String>,
+}
+
+fn lints() -> PossibleValuesParser {
+    PossibleValuesParser::new(LINTS.iter().map(|lint| PossibleValue::new(lint.name).help(lint.summary)))
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
@@ -29,25 +42,39 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
         Err(faults) => return Err(faults.into()),
     };
     match app::load_book(&settings) {
-        Ok(book) => {
-            let (sources, accounts) = (settings.sources.len(), settings.accounts.len());
-            match arguments.format {
-                Format::Json => output::json(
-                    &json!({ "faults": [], "rules": book.rules().len(), "sources": sources, "accounts": accounts }),
-                ),
-                Format::Text => output::line(format!(
-                    "fine: {} rules, {sources} sources, {accounts} accounts, {} snippets",
-                    book.rules().len(),
-                    settings.snippets.len()
-                )),
-            }
-            Ok(Ended::Fine)
-        }
+        Ok(book) => Ok(warn(arguments, &settings, &book)),
         Err(faults) => {
             report(&faults, arguments.format);
             Ok(Ended::Failed)
         }
     }
+}
+
+/// Says what the lints find in a book that is right; a denied one fails the check.
+fn warn(arguments: &Arguments, settings: &Settings, book: &Book) -> Ended {
+    let warnings = lint::examine(book);
+    let (sources, accounts) = (settings.sources.len(), settings.accounts.len());
+    let rules = book.rules().len();
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "faults": [], "warnings": warnings, "rules": rules, "sources": sources, "accounts": accounts
+        })),
+        Format::Text => {
+            warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            let found = match warnings.len() {
+                0 => "fine".to_owned(),
+                1 => "1 warning".to_owned(),
+                many => format!("{many} warnings"),
+            };
+            let snippets = settings.snippets.len();
+            output::line(format!(
+                "{found}: {rules} rules, {sources} sources, {accounts} accounts, {snippets} snippets"
+            ));
+        }
+    }
+    let is_denied =
+        |warning: &Warning| arguments.deny_warnings || arguments.deny.iter().any(|lint| lint == warning.name);
+    if warnings.iter().any(is_denied) { Ended::Failed } else { Ended::Fine }
 }
 
 fn report(faults: &Faults, format: Format) {

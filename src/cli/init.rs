@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
+use super::schema::Kind;
 use super::{Ended, output};
 
 #[derive(Debug, clap::Args)]
@@ -14,7 +15,7 @@ pub(super) struct Arguments {
     folder: PathBuf,
 }
 
-/// What is written, by path.
+/// What is written as it stands here, by path.
 const FILES: [(&str, &str); 4] = [
     ("rejoinder.yaml", include_str!("init/rejoinder.yaml")),
     ("rules/10-first.yaml", include_str!("init/first.yaml")),
@@ -22,8 +23,15 @@ const FILES: [(&str, &str); 4] = [
     ("rules/snippets/hours.md", include_str!("init/hours.md")),
 ];
 
+/// The schemas that the first lines of these files name, so that an editor completes and checks them without a network.
+const SCHEMAS: [(&str, Kind); 3] =
+    [("schema/config.json", Kind::Config), ("schema/rules.json", Kind::Rules), ("schema/tests.json", Kind::Tests)];
+
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
-    let taken: Vec<String> = FILES
+    let files = FILES.iter().map(|(name, text)| (*name, (*text).to_owned()));
+    let schemas = SCHEMAS.iter().map(|(name, kind)| (*name, format!("{}\n", kind.text())));
+    let files: Vec<(&str, String)> = files.chain(schemas).collect();
+    let taken: Vec<String> = files
         .iter()
         .map(|(name, _)| arguments.folder.join(name))
         .filter(|path| path.exists())
@@ -32,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Ended> {
     if !taken.is_empty() {
         bail!("there is already {}; nothing was written", taken.join(", "));
     }
-    for (name, text) in FILES {
+    for (name, text) in files {
         let path = arguments.folder.join(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;

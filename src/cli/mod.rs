@@ -1,11 +1,16 @@
 //! The commands. One file each; what they share is how they end and how they print.
 
 mod access;
+mod backtest;
 mod check;
+mod controls;
 mod demo;
 mod explain;
+mod hands;
+mod held;
 mod init;
 mod output;
+mod quarantine;
 mod schema;
 mod send;
 mod sends;
@@ -14,6 +19,7 @@ mod signals;
 mod story;
 mod test;
 mod why;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +55,8 @@ enum Command {
     Test(test::Arguments),
     /// Why an event is decided as it is: every rule, every condition, what it wanted and what it saw.
     Explain(explain::Arguments),
+    /// What another rule book would have done: stored events are decided again, and nothing is sent or written.
+    Backtest(backtest::Arguments),
     /// Posts a correctly signed delivery to a running server.
     Send(send::Arguments),
     /// What was received, decided and sent in a conversation.
@@ -59,6 +67,18 @@ enum Command {
     /// Sends that were given up, kept until somebody redrives or drops them.
     #[command(subcommand)]
     Dead(sends::DeadCommand),
+    /// What waits for a person: approve, release or drop it.
+    #[command(subcommand)]
+    Held(held::HeldCommand),
+    /// Who gets no automatic reply because a cap was reached.
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
+    /// Holds what would be sent: everything, or of a rule, an account, a conversation. Survives restarts.
+    Pause(controls::PauseArguments),
+    /// Ends a pause; in a conversation also the silence after a person wrote.
+    Resume(controls::ResumeArguments),
+    /// How far rules go in one conversation, instead of their own mode.
+    Mode(controls::ModeArguments),
     /// The JSON Schema of a kind of file, for editors.
     Schema(schema::Arguments),
     /// Completions for a shell.
@@ -128,10 +148,16 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Backtest(arguments) => backtest::run(arguments).await,
         Command::Send(arguments) => send::run(arguments).await,
         Command::Why(arguments) => why::run(arguments).await,
         Command::Outbox(command) => sends::outbox(command).await,
         Command::Dead(command) => sends::dead(command).await,
+        Command::Held(command) => held::run(command).await,
+        Command::Quarantine(command) => quarantine::run(command).await,
+        Command::Pause(arguments) => controls::pause(arguments).await,
+        Command::Resume(arguments) => controls::resume(arguments).await,
+        Command::Mode(arguments) => controls::mode(arguments).await,
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rejoinder", &mut std::io::stdout());

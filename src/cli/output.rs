@@ -2,12 +2,28 @@
 
 use std::io::Write;
 
+use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
-/// Prints a line. A reader that has gone away is no error of ours.
+/// What is as it should be.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is not.
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+/// What is read last.
+pub(super) const FAINT: Style = Style::new().dimmed();
+/// What is read first.
+pub(super) const HEAD: Style = Style::new().bold();
+
+/// A text in a style; [`line`] leaves the style out where nobody can see it.
+pub(super) fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Prints a line: in colours on a terminal that takes them, unless `NO_COLOR` is set. A reader that has gone away is no
+/// error of ours.
 pub(super) fn line(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+    let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
 }
 
 /// Prints JSON, indented.
@@ -51,9 +67,14 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
+/// A text of somebody else without what a terminal would obey.
+pub(super) fn tame(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+}
+
 /// The first `limit` characters, in one line.
 pub(super) fn short(text: &str, limit: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = tame(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match line.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -50,7 +50,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Ended> {
     let id = format!("msg_{}", digest(&[&arguments.source, &body]));
     let signing =
         Signing { body: body.as_bytes(), id: &id, now: Clock::system().now(), private_key: private_key.as_ref() };
-    let headers = source.verifier.sign(&signing).map_err(|why| anyhow!("the delivery cannot be signed: {why}"))?;
+    let cannot = |why| anyhow!("the delivery cannot be signed: {why}");
+    let sealed = source.verifier.seal(&signing).map_err(cannot)?;
+    let headers = source.verifier.sign(&Signing { body: &sealed, ..signing }).map_err(cannot)?;
+    let body = String::from_utf8_lossy(&sealed).into_owned();
     let url = match arguments.url {
         Some(url) => url,
         None => format!("http://{}/webhooks/{}", settings.listen, arguments.source).parse().context("the address")?,
@@ -80,12 +83,10 @@ async fn post(url: Url, headers: &[(String, String)], body: String) -> anyhow::R
 
 fn curl(url: &Url, headers: &[(String, String)], body: &str) -> String {
     let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let json = ("content-type".to_owned(), "application/json".to_owned());
+    let is_typed = headers.iter().any(|(name, _)| *name == json.0);
+    let headers = Some(&json).filter(|_| !is_typed).into_iter().chain(headers);
     let headers: Vec<String> =
-        headers.iter().map(|(name, value)| format!(" \\\n  -H {}", quote(&format!("{name}: {value}")))).collect();
-    format!(
-        "curl -X POST {} \\\n  -H 'content-type: application/json'{} \\\n  --data-binary {}",
-        quote(url.as_str()),
-        headers.concat(),
-        quote(body)
-    )
+        headers.map(|(name, value)| format!(" \\\n  -H {}", quote(&format!("{name}: {value}")))).collect();
+    format!("curl -X POST {}{} \\\n  --data-binary {}", quote(url.as_str()), headers.concat(), quote(body))
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::access::{Access, query};
+use super::hands::By;
 use super::output::{self, plain};
 use super::{ConfigArguments, Ended, Format, story};
 use crate::model::SendState;
@@ -21,7 +22,7 @@ pub(super) enum OutboxCommand {
 
 #[derive(Debug, Subcommand)]
 #[command(
-    after_help = "Example:\n  rejoinder dead list\n  rejoinder dead redrive snd_0123456789abcdef0123456789\n  rejoinder dead drop snd_0123456789abcdef0123456789 --reason \"answered by phone\""
+    after_help = "Example:\n  rejoinder dead list\n  rejoinder dead redrive snd_0123456789abcdef0123456789\n  rejoinder dead drop snd_0123456789abcdef0123456789 --why \"answered by phone\""
 )]
 pub(super) enum DeadCommand {
     /// Dead letters, newest first.
@@ -35,7 +36,7 @@ pub(super) enum DeadCommand {
     Redrive(RedriveArguments),
     /// Drops dead letters.
     #[command(
-        after_help = "Example:\n  rejoinder dead drop snd_0123456789abcdef0123456789 --reason \"answered by phone\""
+        after_help = "Example:\n  rejoinder dead drop snd_0123456789abcdef0123456789 --why \"answered by phone\""
     )]
     Drop(DropArguments),
 }
@@ -83,6 +84,11 @@ pub(super) struct RedriveArguments {
     /// Show the provider a new send on purpose: a provider that has carried out the old one will carry out this one too.
     #[arg(long)]
     renew_key: bool,
+    /// Why; kept with the send.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    why: String,
+    #[command(flatten)]
+    by: By,
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -93,8 +99,10 @@ pub(super) struct DropArguments {
     #[arg(required = true)]
     ids: Vec<String>,
     /// Why; kept with the send.
-    #[arg(long)]
-    reason: String,
+    #[arg(long, value_name = "TEXT", alias = "reason")]
+    why: String,
+    #[command(flatten)]
+    by: By,
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -113,11 +121,11 @@ pub(super) async fn dead(command: DeadCommand) -> anyhow::Result<Ended> {
         DeadCommand::List(arguments) => list("dead", &arguments, None, "there are no dead letters").await,
         DeadCommand::Show(arguments) => show(&arguments).await,
         DeadCommand::Redrive(arguments) => {
-            let body = json!({ "renew_key": arguments.renew_key });
+            let body = json!({ "renew_key": arguments.renew_key, "by": arguments.by.name(), "why": arguments.why });
             change(&arguments.config, &arguments.ids, "redrive", &body).await
         }
         DeadCommand::Drop(arguments) => {
-            let body = json!({ "reason": arguments.reason });
+            let body = json!({ "by": arguments.by.name(), "why": arguments.why });
             change(&arguments.config, &arguments.ids, "drop", &body).await
         }
     }
@@ -170,16 +178,7 @@ async fn show(arguments: &ShowArguments) -> anyhow::Result<Ended> {
 
 async fn change(config: &ConfigArguments, ids: &[String], verb: &str, body: &Value) -> anyhow::Result<Ended> {
     let access = Access::open(config).await?;
-    let mut ended = Ended::Fine;
-    for id in ids {
-        match access.post(&format!("/api/v1/dead/{id}/{verb}"), body).await {
-            Ok(answer) => output::line(format!("{id}: {}", plain(&answer["status"]))),
-            Err(error) => {
-                eprintln!("{id}: {error}");
-                ended = Ended::Failed;
-            }
-        }
-    }
+    let ended = access.each(ids, "dead", verb, body).await;
     access.close().await?;
     Ok(ended)
 }

@@ -47,11 +47,12 @@ async fn host_sandbox(settings: &Settings) {
     let at_sandbox = settings.accounts.iter().filter(|account| account.provider == "sandbox");
     let addresses: BTreeSet<SocketAddr> =
         at_sandbox.flat_map(|account| account.adapter.base_urls()).filter_map(|url| loopback(&url)).collect();
+    let clock = Clock::system();
     for address in addresses {
         match Listening::bind(address).await {
             Ok(listening) => {
                 tracing::info!(address = %address, "serving the sandbox provider; `GET /` shows its conversations");
-                let router = server::sandbox_router(Sandbox::default(), Clock::system());
+                let router = server::sandbox_router(Sandbox::default().counting_from(clock.now()), clock.clone());
                 let (limits, (keep, stop)) = (settings.limits, watch_channel::channel(false));
                 tokio::spawn(async move {
                     server::serve(listening, router, limits, stop).await;

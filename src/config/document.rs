@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::size::Size;
+use crate::model::duration;
 use crate::provider::MapSettings;
+use crate::provider::hook::HookSettings;
+use crate::rules::schedule::ScheduleSettings;
 use crate::rules::{GuardSettings, script};
 use crate::secret::Secret;
 
@@ -25,13 +28,18 @@ pub(super) struct ConfigDocument {
     pub rules: OneOrMany,
     /// The time zone of `event.hour` and `event.weekday` (IANA); UTC by default.
     pub time_zone: String,
+    /// Opening hours by name, for `within` in rules.
+    pub schedules: BTreeMap<String, ScheduleSettings>,
     /// How long events, decisions and sends are kept; 30d by default.
+    #[schemars(with = "duration::Written")]
     pub retention: String,
     /// Credentials and settings to act at a provider, by name.
     #[schemars(schema_with = "accounts")]
     pub accounts: Map<String, Value>,
     /// Where events come in, by name: `POST /webhooks/{name}`.
     pub sources: BTreeMap<String, SourceDocument>,
+    /// Addresses outside of every provider that the action `http` calls, by name.
+    pub hooks: BTreeMap<String, HookSettings>,
     /// Teammates by alias, with their id at each provider.
     pub members: BTreeMap<String, BTreeMap<String, String>>,
     /// The folder of snippets: name.md, name.html, name.txt.
@@ -54,9 +62,11 @@ impl Default for ConfigDocument {
             store: "sled:./data".to_owned(),
             rules: OneOrMany::One("./rules".to_owned()),
             time_zone: "UTC".to_owned(),
+            schedules: BTreeMap::new(),
             retention: "30d".to_owned(),
             accounts: Map::new(),
             sources: BTreeMap::new(),
+            hooks: BTreeMap::new(),
             members: BTreeMap::new(),
             snippets: None,
             guard: GuardSettings::default(),
@@ -119,10 +129,13 @@ pub(super) struct LimitsDocument {
     /// Sends under way at once for each account; 4 by default.
     pub account_concurrency: usize,
     /// How long the head of a request may take; 10s by default.
+    #[schemars(with = "duration::Written")]
     pub header_timeout: String,
     /// How long a whole request may take; 30s by default.
+    #[schemars(with = "duration::Written")]
     pub request_timeout: String,
     /// How long a call to a provider may take; 20s by default.
+    #[schemars(with = "duration::Written")]
     pub provider_timeout: String,
     /// The bounds of scripts.
     pub script: script::Limits,

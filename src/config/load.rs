@@ -1,6 +1,8 @@
 //! What the configuration means: addresses, durations, accounts, sources. Reports everything that is wrong at once, and
 //! reads no file but snippets.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
@@ -9,17 +11,18 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use serde_json::Value;
 use url::Url;
 
-use super::document::{ConfigDocument, LogForm, SourceDocument};
+use super::document::{ConfigDocument, LogForm};
 use super::surroundings;
-use crate::model::{AccountName, Capability, SourceName, duration, event::bare_address};
-use crate::provider::{self, Adapter, Mapping};
+use crate::model::{AccountName, Capability, SourceName, duration};
+use crate::provider::hook::Hook;
+use crate::provider::{Adapter, Mapping};
+use crate::rules::schedule::{Schedule, Schedules};
 use crate::rules::{GuardSettings, SnippetFile, script};
 use crate::secret::Secret;
 use crate::server::Limits;
-use crate::signature::{self, SettingFault, Verifier, VerifySettings};
+use crate::signature::Verifier;
 use crate::yaml::{Document, Faults};
 
 /// The shortest time that things are kept; Sequenzy repeats deliveries for seven days.
@@ -42,12 +45,16 @@ pub struct Settings {
     pub rules: Vec<PathBuf>,
     /// The time zone of rules.
     pub time_zone: TimeZone,
+    /// Opening hours by name.
+    pub schedules: Schedules,
     /// How long things are kept.
     pub retention: SignedDuration,
     /// The accounts.
     pub accounts: Vec<AccountSettings>,
     /// The sources.
     pub sources: Vec<SourceSettings>,
+    /// The hooks, by name.
+    pub hooks: BTreeMap<String, Arc<Hook>>,
     /// Members by alias, with their ids by provider.
     pub members: BTreeMap<String, BTreeMap<String, String>>,
     /// Snippets by name.
@@ -138,18 +145,17 @@ impl Loading<'_> {
             );
         }
         let store = self.store(&written.store);
-        let retention = self.duration("/retention", &written.retention);
-        if retention.is_some_and(|retention| retention < SHORTEST_RETENTION) {
-            self.fault("/retention", "shorter than 7d: senders repeat a delivery for up to seven days, and a repeat is known by what is kept");
-        }
+        let retention = self.retention(&written.retention);
         let time_zone = self.good(
             "/time_zone",
             TimeZone::get(&written.time_zone).map_err(|_| {
                 format!("`{}` is not a time zone of the IANA database, such as Europe/Berlin", written.time_zone)
             }),
         );
+        let schedules = self.schedules(&written, time_zone.as_ref());
         let accounts = self.accounts(&written);
         let sources = self.sources(&written, &accounts);
+        let hooks = self.hooks(&written.hooks);
         let (snippets, snippets_folder) = self.snippets(written.snippets.as_deref());
         let limits = self.limits(&written);
         let provider_timeout = self.timeout("/limits/provider_timeout", &written.limits.provider_timeout);
@@ -164,9 +170,11 @@ impl Loading<'_> {
                     store,
                     rules,
                     time_zone,
+                    schedules,
                     retention,
                     accounts,
                     sources,
+                    hooks,
                     members: written.members,
                     snippets,
                     snippets_folder,
@@ -210,6 +218,15 @@ impl Loading<'_> {
 
     fn duration(&mut self, pointer: &str, text: &str) -> Option<SignedDuration> {
         self.good(pointer, duration::parse(text))
+    }
+
+    fn retention(&mut self, text: &str) -> Option<SignedDuration> {
+        let retention = self.duration("/retention", text);
+        if retention.is_some_and(|retention| retention < SHORTEST_RETENTION) {
+            let why = "senders repeat a delivery for up to seven days, and a repeat is known by what is kept";
+            self.fault("/retention", format!("`{text}` is shorter than 7d: {why}"));
+        }
+        retention
     }
 
     /// A time-out: neither so short that nothing can be done in it, nor so long that a lease runs out meanwhile.
@@ -272,103 +289,18 @@ impl Loading<'_> {
         }
     }
 
-    fn accounts(&mut self, written: &ConfigDocument) -> Vec<AccountSettings> {
-        let mut accounts = Vec::new();
-        for (name, value) in &written.accounts {
-            let pointer = format!("/accounts/{}", escape(name));
-            let kind = value["provider"].as_str().unwrap_or_default();
-            let Some(provider) = provider::provider(kind) else { continue };
-            let mut own = value.clone();
-            if let Some(map) = own.as_object_mut() {
-                map.remove("provider");
-                map.remove("own_addresses");
-            }
-            let account = AccountName::from(name.as_str());
-            match provider.open(&account, &own) {
-                Ok(adapter) => {
-                    let addresses = value["own_addresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                    let own_addresses = addresses.map(bare_address).collect();
-                    let capabilities = provider.capabilities_of(&own);
-                    accounts.push(AccountSettings {
-                        name: account,
-                        provider: kind.to_owned(),
-                        adapter,
-                        capabilities,
-                        own_addresses,
-                    });
+    fn schedules(&mut self, written: &ConfigDocument, zone: Option<&TimeZone>) -> Schedules {
+        let mut schedules = BTreeMap::new();
+        for (name, settings) in &written.schedules {
+            match Schedule::compile(settings, zone.unwrap_or(&TimeZone::UTC)) {
+                Ok(schedule) => drop(schedules.insert(name.clone(), schedule)),
+                Err(faults) => {
+                    let below = format!("/schedules/{}", escape(name));
+                    faults.into_iter().for_each(|(at, why)| self.fault(&format!("{below}{at}"), why));
                 }
-                Err(faults) => self.setting_faults(&pointer, faults),
             }
         }
-        accounts
-    }
-
-    fn sources(&mut self, written: &ConfigDocument, accounts: &[AccountSettings]) -> Vec<SourceSettings> {
-        let mut sources = Vec::new();
-        for (name, source) in &written.sources {
-            let pointer = format!("/sources/{}", escape(name));
-            let mapping = self.mapping(&pointer, source);
-            if let Some((scheme, verifier)) = self.verifier(&pointer, source, accounts) {
-                let (name, account) = (SourceName::from(name.as_str()), AccountName::from(source.account.as_str()));
-                sources.push(SourceSettings { name, account, scheme, verifier, mapping });
-            }
-        }
-        sources
-    }
-
-    fn mapping(&mut self, pointer: &str, source: &SourceDocument) -> Option<Mapping> {
-        match Mapping::compile(source.map.as_ref()?) {
-            Ok(mapping) => Some(mapping),
-            Err(faults) => {
-                self.setting_faults(&format!("{pointer}/map"), faults);
-                None
-            }
-        }
-    }
-
-    fn verifier(
-        &mut self,
-        pointer: &str,
-        source: &SourceDocument,
-        accounts: &[AccountSettings],
-    ) -> Option<(String, Box<dyn Verifier>)> {
-        let Some(written) = &source.verify else {
-            self.fault(
-                pointer,
-                "the source has no `verify`; say how its sender proves who it is (or write `verify: { scheme: none }`)",
-            );
-            return None;
-        };
-        let pointer = format!("{pointer}/verify");
-        let settings: VerifySettings =
-            self.good(&pointer, serde_json::from_value(written.clone()).map_err(|error| error.to_string()))?;
-        let scheme = signature::scheme(&settings.scheme)?;
-        let account = accounts.iter().find(|account| account.name.as_str() == source.account);
-        if settings.scheme == "highlevel"
-            && settings.keys.is_empty()
-            && account.is_some_and(|it| !it.adapter.tells_tenant())
-        {
-            self.fault(&pointer, "HighLevel signs for all its customers with one key, so the account must tell them apart; use an account with `provider: highlevel`, or give `keys` of your own");
-        }
-        match scheme.build(&settings) {
-            Ok(verifier) => Some((settings.scheme, verifier)),
-            Err(faults) => {
-                self.setting_faults(&pointer, faults);
-                None
-            }
-        }
-    }
-
-    fn setting_faults(&mut self, pointer: &str, faults: Vec<SettingFault>) {
-        for fault in faults {
-            if fault.key.is_empty() {
-                self.fault(pointer, fault.message);
-                continue;
-            }
-            // Adapters say what a setting is or is not; which one, is said here.
-            let subject = if fault.message.starts_with("is ") { format!("`{}` ", fault.key) } else { String::new() };
-            self.fault(&format!("{pointer}/{}", fault.key), format!("{subject}{}", fault.message));
-        }
+        Arc::new(schedules)
     }
 }
 
@@ -392,5 +324,21 @@ mod tests {
         said("`20m` is not a time-out between 100ms and 2m");
         said("`0s` is not a time-out");
         said("HighLevel signs for all its customers with one key");
+    }
+
+    #[test]
+    fn what_is_wrong_with_schedules_and_hooks_is_said_at_its_place() {
+        let text = "schedules:\n  office:\n    weekly:\n      monday: [\"13:00-18:00\", \"09:00-13:30\"]\n  \
+            closed: { holidays: { 2026-12-25: Christmas Day } }\n  \
+            far: { time_zone: Europe/Berln, weekly: { monday: \"09:00-17:00\" } }\n\
+            hooks:\n  crm: { url: \"crm.example\", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw }\n\
+            accounts: { \"hook:crm\": { provider: sandbox } }\n";
+        let faults = load_text("r.yaml", text, Path::new("."), Vec::new()).err().unwrap().to_string();
+        let said = |words: &str| assert!(faults.contains(words), "{words} is not in\n{faults}");
+        said("r.yaml:4:16: 13:00-18:00 overlaps with 09:00-13:30");
+        said("r.yaml:5:3: it never opens");
+        said("r.yaml:6:10: `Europe/Berln` is not a time zone");
+        said("r.yaml:8:10: `url` is not an address");
+        said("`hook:` begins the names of hooks");
     }
 }

@@ -10,12 +10,16 @@ use super::document::ConfigDocument;
 use super::load::{self, Settings};
 use super::{environment, schema::schema};
 use crate::model::duration;
+use crate::rules::guard;
 use crate::yaml::{Document, Fault, Faults, Interpolation, Structure, Wrong, suggest};
 
 static STRUCTURE: LazyLock<Result<Structure, String>> = LazyLock::new(|| Structure::new(schema()));
 
 /// Durations that are read with the document; all others are judged by `load`.
-const DURATIONS: [&str; 4] = ["/guard/answer", "/guard/ack", "/guard/away", "/limits/script/wall_time"];
+const DURATIONS: [&str; 1] = ["/limits/script/wall_time"];
+
+/// The name of the hook that is told what the guard did.
+const ALERT: &str = "/guard/alert/hook";
 
 /// Loads a file, with the environment and the files of this machine.
 pub fn load(path: &Path) -> Result<Settings, Faults> {
@@ -66,19 +70,28 @@ pub fn load_text(file: &str, text: &str, folder: &Path, variables: Vec<(String, 
 
 fn durations(document: &Document) -> Vec<Wrong> {
     let wrong = |pointer: &str| duration::parse(document.value().pointer(pointer)?.as_str()?).err();
-    DURATIONS.iter().filter_map(|pointer| Some(((*pointer).to_owned(), wrong(pointer)?))).collect()
+    let guard = guard::wrong(&document.value()["guard"]).into_iter().map(|(at, why)| (format!("/guard{at}"), why));
+    DURATIONS.iter().filter_map(|pointer| Some(((*pointer).to_owned(), wrong(pointer)?))).chain(guard).collect()
 }
 
-/// Sources whose account is not there, whatever else is wrong with either.
+/// What names an account or a hook that is not there, whatever else is wrong with either.
 fn dangling(document: &Document) -> Vec<Wrong> {
-    let entries = |key: &str| document.value()[key].as_object().into_iter().flatten();
-    let names: Vec<&str> = entries("accounts").map(|(name, _)| name.as_str()).collect();
-    let unknown = entries("sources").filter_map(|(source, entry)| {
-        let account = entry["account"].as_str().filter(|account| !names.contains(account))?;
-        let message = format!("there is no account `{account}`{}", suggest(account, names.iter().copied()));
-        Some((format!("/sources/{}/account", load::escape(source)), message))
+    let entries = |key: &str| document.value().pointer(key).and_then(Value::as_object).into_iter().flatten();
+    let names = |key: &str| entries(key).map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    let (accounts, hooks) = (names("/accounts"), names("/hooks"));
+    let sources = entries("/sources").filter_map(|(source, entry)| {
+        Some((format!("/sources/{}/account", load::escape(source)), entry["account"].as_str()?))
     });
-    unknown.collect()
+    let scopes = entries("/guard/accounts")
+        .map(|(account, _)| (format!("/guard/accounts/{}", load::escape(account)), account.as_str()));
+    let alert = document.value().pointer(ALERT).and_then(Value::as_str).map(|hook| (ALERT.to_owned(), hook));
+    let said = |kind: &str, known: &[&str], (at, name): (String, &str)| {
+        let is_there = known.contains(&name);
+        let message = || format!("there is no {kind} `{name}`{}", suggest(name, known.iter().copied()));
+        (!is_there).then(|| (at, message()))
+    };
+    let accounts = sources.chain(scopes).filter_map(|named| said("account", &accounts, named));
+    accounts.chain(alert.and_then(|named| said("hook", &hooks, named))).collect()
 }
 
 /// What has to go for the rest to be judged: the account, source, limit or top-level key that a pointer leads into.

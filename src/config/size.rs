@@ -4,6 +4,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+/// What is said of a text that is none, behind the text itself.
+const WRONG: &str = "is not a size; write it like 65536, 64KiB or 1MiB";
+
+/// What is read, for editors. `${…}` is filled in before.
+const PATTERN: &str = r"^\s*([0-9]+\s*([kKmM]?[bB]|[kKmM]([iI][bB])?)?|.*\$\{.+\}.*)\s*$";
+
 /// A number of bytes, as it was written.
 #[derive(Clone, Debug)]
 pub(super) struct Size(pub String);
@@ -23,11 +29,10 @@ fn parse(text: &str) -> Result<usize, String> {
         "" | "b" => 1,
         "k" | "kb" | "kib" => 1_024,
         "m" | "mb" | "mib" => 1_024 * 1_024,
-        _ => return Err(format!("`{text}` is not a size; write it like 65536, 64KiB or 1MiB")),
+        _ => return Err(format!("`{text}` {WRONG}")),
     };
-    let number: usize =
-        number.parse().map_err(|_| format!("`{text}` is not a size; write it like 65536, 64KiB or 1MiB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
+    let number: usize = number.parse().map_err(|_| format!("`{text}` {WRONG}"))?;
+    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large; write a size like 1MiB"))
 }
 
 impl<'de> Deserialize<'de> for Size {
@@ -49,7 +54,13 @@ impl JsonSchema for Size {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"] })
+        json_schema!({
+            "type": ["integer", "string"],
+            "pattern": PATTERN,
+            "patternErrorMessage": WRONG,
+            "examples": ["64KiB", "1MiB"],
+            "minimum": 0
+        })
     }
 }
 

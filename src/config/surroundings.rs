@@ -30,7 +30,10 @@ pub fn read_snippets(folder: &Path) -> Result<BTreeMap<String, SnippetFile>, Vec
             Ok(source) => {
                 let snippet = SnippetFile { file: file.clone(), form, source };
                 if let Some(first) = snippets.insert(name.clone(), snippet) {
-                    problems.push((file, format!("there is a snippet `{name}` already: {}", first.file)));
+                    problems.push((
+                        file,
+                        format!("there is a snippet `{name}` already: {}; give one of them another name", first.file),
+                    ));
                 }
             }
             Err(why) => problems.push((file, why)),

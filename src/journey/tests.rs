@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::clock::Clock;
 use crate::engine::{Account, Bells};
-use crate::model::{AccountName, Action, Delivery, SourceName};
+use crate::model::{AccountName, Action, ConversationRecord, Delivery, SourceName};
 use crate::outbox::RetryPolicy;
 use crate::provider::testing::{self, Stage};
 use crate::rules::testing::{book, facts, rules, surroundings};
@@ -85,6 +85,7 @@ fn engine(desk: Arc<Desk>) -> Engine {
         store: crate::store::memory::open(),
         sources: BTreeMap::new(),
         accounts: BTreeMap::from([(AccountName::from("support"), account)]),
+        failures: crate::rules::Tally::default(),
         book: ArcSwap::from_pointee(book(&[], surroundings())),
         clock: Clock::from_fn(testing::now),
         retry: RetryPolicy::default(),
@@ -190,12 +191,14 @@ async fn a_try_that_was_cut_short_may_have_landed() {
     let engine = engine(Arc::default());
     for (state, may_have_landed) in [(SendState::Pending, false), (SendState::Unknown, true)] {
         let send = Send { state, ..testing::send(Action::Close) };
-        let claim = SendClaim { event: facts(json!({})).event, send, fence: 1 };
+        let claim =
+            SendClaim { event: facts(json!({})).event, send, conversation: ConversationRecord::default(), fence: 1 };
         let said = ReadBack::Unclear(format!("may have landed: {may_have_landed}"));
         assert_eq!(read_back(&engine, &claim).await, said);
     }
     let send = testing::send(Action::Close);
-    let mut claim = SendClaim { event: facts(json!({})).event, send, fence: 1 };
+    let mut claim =
+        SendClaim { event: facts(json!({})).event, send, conversation: ConversationRecord::default(), fence: 1 };
     assert_eq!(carry_out(&engine, &claim).await, Outcome::done());
     claim.send.account = AccountName::from("gone");
     assert!(matches!(carry_out(&engine, &claim).await, Outcome::Refused { .. }));

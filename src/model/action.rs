@@ -1,8 +1,13 @@
 //! What a rule can have done at a provider.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::event::Event;
+use super::ids::{AccountName, LaneKey};
 
 /// What a reply is, for the loop guard's default period of silence (RFC 3834 §2 tells personal from service responders).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -136,6 +141,56 @@ pub struct Assign {
     pub id: String,
 }
 
+/// The method of an `http` action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// Of a webhook, and the default.
+    #[default]
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Takes away.
+    Delete,
+}
+
+/// A call of a configured hook. The hook's address, secret and own headers are in the configuration and never here.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HttpCall {
+    /// The name under `hooks:`.
+    pub hook: String,
+    /// How.
+    #[serde(default)]
+    pub method: HttpMethod,
+    /// Put behind the path of the hook's address, with its query if it has one; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// Headers beside those of the hook and of the signature.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Sent as JSON; null sends no body.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub body: Value,
+}
+
+impl HttpCall {
+    /// A `POST` of `body` to the hook's own address.
+    pub fn new(hook: impl Into<String>, body: Value) -> Self {
+        Self { hook: hook.into(), body, ..Self::default() }
+    }
+
+    /// The account under which calls of a hook wait and leave, so that an endpoint that is down holds up nothing but its
+    /// own calls. No configured account can have such a name.
+    pub fn account(hook: &str) -> AccountName {
+        AccountName::from(format!("{HOOK_ACCOUNT}{hook}"))
+    }
+}
+
+/// What the name of a hook's account begins with.
+pub const HOOK_ACCOUNT: &str = "hook:";
+
 /// One thing to be done at a provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "action")]
@@ -152,6 +207,8 @@ pub enum Action {
     Assign(Assign),
     /// Close or archive.
     Close,
+    /// A signed call of a hook.
+    Http(HttpCall),
 }
 
 impl Action {
@@ -164,12 +221,39 @@ impl Action {
             Self::Tag(_) => "tag",
             Self::Assign(_) => "assign",
             Self::Close => "close",
+            Self::Http(_) => "http",
         }
     }
 
-    /// Whether doing it twice leaves the provider as doing it once. Replies, notes and snippets are not.
+    /// Whether doing it twice leaves the provider as doing it once. Replies, notes and snippets are not; the receiver of a
+    /// hook recognises a repeat by its `webhook-id`.
     pub fn is_idempotent(&self) -> bool {
-        matches!(self, Self::Tag(_) | Self::Assign(_) | Self::Close)
+        matches!(self, Self::Tag(_) | Self::Assign(_) | Self::Close | Self::Http(_))
+    }
+
+    /// Who carries it out when it answers `event`: the event's account, or the hook.
+    pub fn account(&self, event: &Event) -> AccountName {
+        match self {
+            Self::Http(call) => HttpCall::account(&call.hook),
+            _ => event.account.clone(),
+        }
+    }
+
+    /// The lane in which it leaves: that of the event, or beside it that of the event's calls of the hook.
+    pub fn lane(&self, event: &Event) -> LaneKey {
+        match self {
+            Self::Http(call) => LaneKey::from(format!("{}/{HOOK_ACCOUNT}{}", event.lane(), call.hook)),
+            _ => event.lane(),
+        }
+    }
+
+    /// The lane of the conversation that it belongs to, from the lane in which it leaves.
+    pub fn conversation_of(&self, lane: &LaneKey) -> LaneKey {
+        let own = match self {
+            Self::Http(call) => lane.as_str().strip_suffix(&format!("/{HOOK_ACCOUNT}{}", call.hook)),
+            _ => None,
+        };
+        own.map_or_else(|| lane.clone(), LaneKey::from)
     }
 
     /// Whether a contact may see it. A snippet counts, because it may hold a reply.

@@ -1,13 +1,18 @@
 //! What the rules chose for one event, and why.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ids::{BookHash, EventId};
+use super::control::Control;
+use super::ids::{BookHash, EventId, WindowKey};
+use super::mode::Mode;
 use super::record::{ContactRecord, ConversationRecord};
-use super::send::{CancelOn, Send};
+use super::send::{CancelOn, HoldCause, Send};
+use super::window::{Quarantine, Window};
 
 /// What one condition wanted and what it saw.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,9 +25,16 @@ pub struct Finding {
     pub saw: String,
     /// Whether it held.
     pub holds: bool,
+    /// The line in the rule's file, from 1. Left out where it is not known, and of `all`, `any` and `not`.
+    #[serde(default, skip_serializing_if = "is_nowhere")]
+    pub line: usize,
     /// The findings inside `all`, `any`, `not`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inner: Vec<Finding>,
+}
+
+fn is_nowhere(line: &usize) -> bool {
+    *line == 0
 }
 
 /// A rule whose conditions held, with what came of it.
@@ -38,6 +50,10 @@ pub struct MatchedRule {
     pub findings: Vec<Finding>,
     /// What each of its actions came to.
     pub actions: Vec<ActionTrace>,
+    /// What it forbade every rule, as found before any rule changed the state: `reply`, `note`, …; empty for a rule in
+    /// shadow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vetoes: Vec<String>,
     /// It stopped the rules after it.
     #[serde(default)]
     pub stopped: bool,
@@ -46,8 +62,11 @@ pub struct MatchedRule {
 /// What one action of a matched rule came to.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActionTrace {
-    /// The place in the rule's `do`, from 0.
+    /// The place among what the rule asked for, from 0.
     pub index: usize,
+    /// The entry of the rule's `do` that asked for it, from 0. A script is one entry and may ask for many actions.
+    #[serde(default)]
+    pub entry: usize,
     /// `reply`, `note`, ….
     pub action: String,
     /// What became of it.
@@ -68,6 +87,13 @@ pub enum Verdict {
     Chosen,
     /// The rule is in shadow: decided, not sent.
     Shadowed,
+    /// The rule is in mode `draft`: it became an internal note.
+    Drafted,
+    /// It is in the outbox and waits for a person.
+    Held {
+        /// Why.
+        cause: HoldCause,
+    },
     /// The loop guard stopped it.
     Blocked {
         /// The code of the step, such as `auto_submitted`.
@@ -87,12 +113,27 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The word in traces and tests.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Chosen => "chosen",
+            Self::Shadowed => "shadowed",
+            Self::Drafted => "drafted",
+            Self::Held { .. } => "held",
+            Self::Blocked { .. } => "blocked",
+            Self::Vetoed { .. } => "vetoed",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
 /// What one step of the loop guard said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardStep {
     /// The code, such as `auto_submitted`.
     pub code: String,
-    /// `pass`, `block` or `not_applicable`.
+    /// `pass`, `suspect`, `block` or `not_applicable`.
     pub result: String,
     /// In words: what it looked at.
     pub saw: String,
@@ -108,7 +149,7 @@ pub struct Trace {
     pub guard: Vec<GuardStep>,
     /// Rules that failed alone, with the reason.
     pub errors: Vec<RuleError>,
-    /// How many rules were looked at.
+    /// How many rules were asked: those that the index did not rule out beforehand.
     pub rules_evaluated: usize,
     /// Every rule that did not match, with its findings. Filled for `explain` only; it is recomputed, not stored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -124,8 +165,11 @@ pub struct UnmatchedRule {
     pub place: String,
     /// Why not, in words.
     pub because: String,
-    /// What each condition wanted and saw.
+    /// What each condition wanted and saw; of a rule that was not asked, what it would have seen.
     pub findings: Vec<Finding>,
+    /// Whether it was asked: not where its mode is off, it looks at other kinds of events, or a rule before it stopped.
+    #[serde(default)]
+    pub asked: bool,
 }
 
 /// A rule that failed on this event.
@@ -135,6 +179,38 @@ pub struct RuleError {
     pub rule: String,
     /// What failed.
     pub error: String,
+    /// What the rule says about such a failure.
+    #[serde(default)]
+    pub on_error: OnError,
+}
+
+/// What becomes of an event on which a rule has failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The rule is left out; the others decide as if it were not there.
+    #[default]
+    Skip,
+    /// What other rules would send to the contact is held for a person.
+    Hold,
+}
+
+impl OnError {
+    /// Every way.
+    pub const ALL: [Self; 2] = [Self::Skip, Self::Hold];
+
+    /// The word in rules and traces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Hold => "hold",
+        }
+    }
+
+    /// The way of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.as_str() == name)
+    }
 }
 
 /// What the rules chose for one event.
@@ -155,6 +231,18 @@ pub struct Decision {
     /// The correspondent from now on. Stored as a record of its own.
     #[serde(skip)]
     pub contact: ContactRecord,
+    /// The windows in which replies were counted, with the version they were read in. Stored as records of their own.
+    #[serde(skip)]
+    pub windows: BTreeMap<WindowKey, Window>,
+    /// Windows that it would have looked into and was not given. It is to be made again with them.
+    #[serde(skip)]
+    pub wanted: Vec<WindowKey>,
+    /// What is not answered from now on. Stored as records of their own.
+    #[serde(skip)]
+    pub quarantines: Vec<Quarantine>,
+    /// What is paused from now on, because a cap was reached. Stored as records of their own.
+    #[serde(skip)]
+    pub controls: Vec<Control>,
     /// What this event calls off among the sends that wait in its lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancels: Option<CancelOn>,
@@ -179,4 +267,9 @@ pub struct Seen {
     pub message_count: u64,
     /// The ledger knew the message.
     pub is_own: bool,
+    /// How many sends of ours led to the event.
+    pub depth: u8,
+    /// The mode that people had ordered for the conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
 }

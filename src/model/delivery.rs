@@ -3,7 +3,12 @@
 use std::fmt;
 
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
+use url::form_urlencoded;
+
+/// The most fields of a form that is read. Senders write a few dozen.
+const MAX_FIELDS: usize = 1024;
 
 /// The raw bytes and headers of one request to a source. `Debug` shows sizes, never content.
 #[derive(Clone)]
@@ -25,6 +30,17 @@ impl Delivery {
             (Some(value), None) => value.to_str().ok().map(str::trim),
             _ => None,
         }
+    }
+
+    /// The fields of a form, in order, where the content type says that the body is one; nothing where it is something
+    /// else, or has more than 1024 fields.
+    pub fn form(&self) -> Option<Vec<(String, String)>> {
+        let kind = self.header(CONTENT_TYPE.as_str())?.split(';').next()?.trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return None;
+        }
+        let fields: Vec<_> = form_urlencoded::parse(&self.body).into_owned().take(MAX_FIELDS + 1).collect();
+        (fields.len() <= MAX_FIELDS).then_some(fields)
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use super::action::{Note, OutgoingAttachment, Reply, SnippetCall};
+use super::action::{HttpCall, Note, OutgoingAttachment, Reply, SnippetCall};
 use super::decision::{ActionTrace, Decision, Finding, Seen};
 use super::event::{Contact, Event, Message, Unreadable};
 use super::record::{ContactRecord, ConversationRecord};
+use super::window::Quarantine;
 
 macro_rules! discreet {
     ($($type:ident: |$it:ident| { $($field:ident: $value:expr),* $(,)? })*) => {
@@ -27,9 +28,11 @@ discreet! {
     Reply: |it| { kind: it.kind, characters: it.text.chars().count(), also: it.also }
     Note: |it| { characters: it.text.chars().count(), paged: it.page.len(), also: it.also }
     SnippetCall: |it| { id: it.id }
+    HttpCall: |it| { hook: it.hook, method: it.method }
     Finding: |it| { subject: it.subject, holds: it.holds, inner: it.inner }
     ActionTrace: |it| { index: it.index, action: it.action, verdict: it.verdict }
     Decision: |it| { event: it.event, at: it.at, sends: it.sends, matched: it.trace.matched, errors: it.trace.errors }
+    Quarantine: |it| { id: it.id, scope: it.scope, cap: it.cap, since: it.since, until: it.until, released: it.released }
     Seen: |it| { message_count: it.message_count, is_own: it.is_own }
     ConversationRecord: |it| { keys: it.state.len(), responses: it.responses.len(), message_count: it.message_count }
     ContactRecord: |it| { keys: it.state.len(), responses: it.responses.len(), version: it.version }
@@ -68,6 +71,7 @@ mod tests {
             wanted: planted.to_owned(),
             saw: planted.to_owned(),
             holds: true,
+            line: 1,
             inner: Vec::new(),
         };
         let shown = format!("{message:?} {contact:?} {reply:?} {finding:?}");

@@ -235,6 +235,37 @@ pub struct Message {
     pub request_id: Option<String>,
 }
 
+/// What became of a message from our side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// It is on its way.
+    Sent,
+    /// The provider tries again.
+    Delayed,
+    /// The other side took it.
+    Delivered,
+    /// It was looked at.
+    Opened,
+    /// The other side refused it.
+    Bounced,
+    /// The provider could not send it.
+    Failed,
+    /// The contact called it spam.
+    Complained,
+}
+
+/// A provider's report on a message from our side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryReport {
+    /// What became of it.
+    pub status: DeliveryStatus,
+    /// Another message to the same address would fail as well.
+    #[serde(default)]
+    pub is_permanent: bool,
+}
+
 /// What an adapter reads out of a delivery: an event without the things only the receiver knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
@@ -250,6 +281,8 @@ pub struct Draft {
     pub contact: Contact,
     /// The message, where there is one.
     pub message: Option<Message>,
+    /// What became of a message from our side, where it is reported.
+    pub delivery: Option<DeliveryReport>,
 }
 
 /// One delivery, normalised.
@@ -276,6 +309,9 @@ pub struct Event {
     /// The message, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
+    /// What became of a message from our side, where it is reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryReport>,
     /// The provider's own JSON; `null` where the body was not JSON.
     #[serde(default)]
     pub raw: Value,
@@ -304,13 +340,19 @@ impl Event {
         LaneKey::from(format!("{}/{thread}", self.account))
     }
 
+    /// The contact's bare address, in lower case, or number.
+    pub fn address(&self) -> Option<String> {
+        let from = self.message.as_ref().filter(|m| m.direction == Direction::Inbound).and_then(|m| m.from.as_deref());
+        self.contact.email.as_deref().or(from).or(self.contact.phone.as_deref()).map(bare_address)
+    }
+
     /// The correspondent inside the account: a hash of the address in lower case without its `+tag`, else of the number,
     /// else of the contact id. Hashed, because it becomes part of keys that are listed and logged.
     pub fn correspondent(&self) -> Option<String> {
         let from = self.message.as_ref().filter(|m| m.direction == Direction::Inbound).and_then(|m| m.from.as_deref());
         let address = self.contact.email.as_deref().or(from.filter(|f| f.contains('@')));
         let who = match (address, &self.contact.phone, &self.contact.id) {
-            (Some(address), _, _) => format!("email:{}", untagged(&bare_address(address))),
+            (Some(address), _, _) => return Some(self.correspondent_at(address)),
             (None, Some(phone), _) => {
                 format!("phone:{}", phone.chars().filter(|c| c.is_ascii_digit()).collect::<String>())
             }
@@ -318,6 +360,11 @@ impl Event {
             (None, None, None) => return None,
         };
         Some(digest(&[self.account.as_str(), &who]))
+    }
+
+    /// Whoever has a mail address, as a correspondent inside the account.
+    pub(crate) fn correspondent_at(&self, address: &str) -> String {
+        digest(&[self.account.as_str(), &format!("email:{}", untagged(&bare_address(address)))])
     }
 }
 

@@ -58,12 +58,20 @@ text_id! {
     SendId
 }
 text_id! {
-    /// The SHA-256 of a rule book's files, in hexadecimal.
+    /// The SHA-256 of a rule book's files and surroundings, in hexadecimal.
     BookHash
 }
 text_id! {
     /// What is decided and delivered strictly one after the other: an account's conversation.
     LaneKey
+}
+text_id! {
+    /// What automatic replies are counted by: the scope of a cap and a hash of what it counts.
+    WindowKey
+}
+text_id! {
+    /// `qua_` and 26 hexadecimal digits, derived from the event at which a cap was reached.
+    QuarantineId
 }
 
 impl EventId {
@@ -80,6 +88,13 @@ impl SendId {
     }
 }
 
+impl QuarantineId {
+    /// The id of the quarantine that a cap of `scope` brings about at an event.
+    pub fn derive(event: &EventId, scope: &str) -> Self {
+        Self(format!("qua_{}", digest(&[event.as_str(), scope])))
+    }
+}
+
 impl BookHash {
     /// The hash of a rule book, from the name and the text of each of its files, in order.
     pub fn derive<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
@@ -92,6 +107,11 @@ impl BookHash {
         }
         Self(hex::encode(hash.finalize()))
     }
+}
+
+/// The SHA-256 of the bytes, in hexadecimal.
+pub fn digest_of(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// The first 13 bytes of the SHA-256 of the parts, each led by its length so that no two lists collide by joining.

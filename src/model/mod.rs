@@ -4,23 +4,34 @@
 pub mod action;
 pub mod attempt;
 pub mod capability;
+pub mod control;
 pub mod decision;
 pub mod delivery;
 mod discreet;
 pub mod duration;
 pub mod event;
+pub mod findings;
 pub mod ids;
+pub mod mode;
 pub mod record;
 pub mod send;
+pub mod window;
 
 pub use action::{
-    Action, Assign, Note, OutgoingAttachment, Paged, Reply, ReplyFormat, ReplyKind, SnippetCall, TagChange,
+    Action, Assign, HOOK_ACCOUNT, HttpCall, HttpMethod, Note, OutgoingAttachment, Paged, Reply, ReplyFormat, ReplyKind,
+    SnippetCall, TagChange,
 };
 pub use attempt::{Attempt, Outcome};
 pub use capability::{Capability, Support};
-pub use decision::{Decision, Finding, GuardStep, MatchedRule, Trace, Verdict};
+pub use control::{Control, ControlChange, Controls, Pause, Scope};
+pub use decision::{Decision, Finding, GuardStep, MatchedRule, OnError, Trace, Verdict};
 pub use delivery::Delivery;
-pub use event::{Attachment, Author, Contact, Conversation, Direction, Draft, Event, EventKind, Headers, Message};
-pub use ids::{AccountName, BookHash, EventId, LaneKey, SendId, SourceName};
+pub use event::{
+    Attachment, Author, Contact, Conversation, DeliveryReport, DeliveryStatus, Direction, Draft, Event, EventKind,
+    Headers, Message,
+};
+pub use ids::{AccountName, BookHash, EventId, LaneKey, QuarantineId, SendId, SourceName, WindowKey};
+pub use mode::Mode;
 pub use record::{ContactRecord, ConversationRecord, Facts};
-pub use send::{CancelOn, Send, SendState};
+pub use send::{CancelOn, HoldCause, Send, SendState};
+pub use window::{CapScope, Curbs, Hand, Quarantine, Window};

@@ -6,7 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::control::{Control, Scope};
+use super::decision::Decision;
 use super::event::Event;
+use super::mode::Mode;
+use super::window::Curbs;
 
 /// What is remembered of a conversation.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,8 +26,10 @@ pub struct ConversationRecord {
     pub last_inbound: Option<Timestamp>,
     /// The last message a member wrote.
     pub last_human: Option<Timestamp>,
-    /// The last automatic reply that was decided.
+    /// When the automatic reply that was decided last is due, which may be to come.
     pub last_automatic: Option<Timestamp>,
+    /// When it was closed, unless something happened in it since.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// What is remembered of a correspondent over all conversations of an account.
@@ -34,6 +40,8 @@ pub struct ContactRecord {
     pub state: Map<String, Value>,
     /// When each response last went to this correspondent, by response key.
     pub responses: BTreeMap<String, Timestamp>,
+    /// When a message to this address last failed for good; none once one was delivered again.
+    pub bounced: Option<Timestamp>,
     /// Counts commits; a decision made from an older record is made again.
     pub version: u64,
 }
@@ -49,6 +57,43 @@ pub struct Facts {
     pub contact: ContactRecord,
     /// The ledger knows this message: we sent it.
     pub is_own: bool,
+    /// How many sends of ours led to this event, one from the other: 0 for what somebody else did.
+    pub depth: u8,
+    /// What was counted, and what people ordered.
+    pub curbs: Curbs,
     /// The time of the decision.
     pub now: Timestamp,
+}
+
+impl Facts {
+    /// The facts from which a decision was made, as far as they were stored with it: all that conditions can look at.
+    pub fn seen(event: Event, decision: &Decision) -> Self {
+        let seen = &decision.seen;
+        let mut facts = Self::fresh(event, decision.at);
+        facts.conversation.state = seen.state.clone();
+        facts.conversation.message_count = seen.message_count;
+        facts.contact.state = seen.contact_state.clone();
+        (facts.is_own, facts.depth) = (seen.is_own, seen.depth);
+        facts.order(seen.mode);
+        facts
+    }
+
+    /// Adds that people have ordered a mode for the conversation of the event.
+    pub fn order(&mut self, mode: Option<Mode>) {
+        let ordered = Control { mode, ..Control::of(Scope::Conversation(self.event.lane())) };
+        self.curbs.controls.0.push(ordered);
+    }
+
+    /// The facts of an event about which nothing is remembered.
+    pub fn fresh(event: Event, now: Timestamp) -> Self {
+        Self {
+            event,
+            conversation: ConversationRecord::default(),
+            contact: ContactRecord::default(),
+            is_own: false,
+            depth: 0,
+            curbs: Curbs::default(),
+            now,
+        }
+    }
 }

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::attempt::{Attempt, Outcome};
-use super::ids::{AccountName, EventId, LaneKey, SendId};
+use super::control::Scope;
+use super::event::Event;
+use super::ids::{AccountName, EventId, LaneKey, SendId, WindowKey};
+use super::window::Hand;
 
 /// What cancels a send that waits for its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +34,32 @@ impl CancelOn {
     }
 }
 
+/// Why a send waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldCause {
+    /// Its rule is in mode `approve`.
+    Approval,
+    /// Something it belongs to is paused.
+    Paused,
+    /// Another rule, which says `on_error: hold`, failed on the same event.
+    RuleError,
+}
+
+impl HoldCause {
+    /// Every cause.
+    pub const ALL: [Self; 3] = [Self::Approval, Self::Paused, Self::RuleError];
+
+    /// The word in lists and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Paused => "paused",
+            Self::RuleError => "rule_error",
+        }
+    }
+}
+
 /// Where a send stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
@@ -44,6 +73,13 @@ pub enum SendState {
     Delivered,
     /// A webhook of the provider confirmed it.
     Confirmed,
+    /// Waits for a person, and is checked again when they let it go.
+    Held {
+        /// Why.
+        cause: HoldCause,
+        /// In words.
+        reason: String,
+    },
     /// Called off before it left.
     Cancelled {
         /// By what.
@@ -54,7 +90,7 @@ pub enum SendState {
         /// Why.
         reason: String,
     },
-    /// A dead letter that a person dropped.
+    /// Held, or a dead letter, and dropped by a person.
     Dropped {
         /// What the person said.
         reason: String,
@@ -63,13 +99,15 @@ pub enum SendState {
 
 impl SendState {
     /// Every name, in the order of a send's life.
-    pub const NAMES: [&str; 7] = ["pending", "unknown", "delivered", "confirmed", "cancelled", "dead", "dropped"];
+    pub const NAMES: [&str; 8] =
+        ["pending", "unknown", "held", "delivered", "confirmed", "cancelled", "dead", "dropped"];
 
     /// The word used in lists, filters and labels.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Unknown => "unknown",
+            Self::Held { .. } => "held",
             Self::Delivered => "delivered",
             Self::Confirmed => "confirmed",
             Self::Cancelled { .. } => "cancelled",
@@ -81,6 +119,11 @@ impl SendState {
     /// Whether the engine still has something to do with it.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Pending | Self::Unknown)
+    }
+
+    /// Whether a person may have something to do with it.
+    pub fn awaits_person(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Dead { .. })
     }
 }
 
@@ -110,6 +153,21 @@ pub struct Send {
     /// What calls it off while it waits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancel_on: Vec<CancelOn>,
+    /// The digest of the rule as it was; a rule that is changed before the send left calls it off. Empty where no rule asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule_hash: String,
+    /// What it was counted by; a quarantine of one of these calls it off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<WindowKey>,
+    /// When it is too late to leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// Only what happened later than this can call it off; `created_at` unless a person redrove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_from: Option<Timestamp>,
+    /// How many sends of ours led to it, one from the other: 0 for an answer to what somebody wrote.
+    #[serde(default)]
+    pub depth: u8,
     /// Where it stands.
     #[serde(flatten)]
     pub state: SendState,
@@ -131,9 +189,69 @@ pub struct Send {
     /// How many of the attempts were made before a person last redrove it; they do not count towards giving up again.
     #[serde(default)]
     pub redriven_after: usize,
+    /// What people did to it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hands: Vec<Hand>,
 }
 
 impl Send {
+    /// A send that waits for its turn: without delay, limits or history.
+    pub fn new(event: &Event, rule: &str, index: usize, action: Action, now: Timestamp) -> Self {
+        let id = SendId::derive(&event.id, rule, index);
+        Self {
+            idempotency_key: id.to_string(),
+            id,
+            event: event.id.clone(),
+            rule: rule.to_owned(),
+            index,
+            account: action.account(event),
+            lane: action.lane(event),
+            action,
+            due: now,
+            created_at: now,
+            cancel_on: Vec::new(),
+            rule_hash: String::new(),
+            counted: Vec::new(),
+            expires: None,
+            fresh_from: None,
+            depth: 0,
+            state: SendState::Pending,
+            attempts: Vec::new(),
+            provider_id: None,
+            request_id: None,
+            read_backs: 0,
+            renewed_after: 0,
+            redriven_after: 0,
+            hands: Vec::new(),
+        }
+    }
+
+    /// Only what happened later than this can call it off.
+    pub fn fresh_from(&self) -> Timestamp {
+        self.fresh_from.unwrap_or(self.created_at)
+    }
+
+    /// What it belongs to: each of these can be paused.
+    pub fn scopes(&self) -> [Scope; 4] {
+        [
+            Scope::All,
+            Scope::Account(self.account.clone()),
+            Scope::Rule(self.rule.clone()),
+            Scope::Conversation(self.action.conversation_of(&self.lane)),
+        ]
+    }
+
+    /// Puts it back into the outbox, due at once. Where a person decided so, it has as much time to leave as it had; what a
+    /// pause held up goes stale meanwhile.
+    pub fn again(&mut self, now: Timestamp) {
+        let was_paused = matches!(self.state, SendState::Held { cause: HoldCause::Paused, .. });
+        if !was_paused {
+            let longer = now.duration_since(self.due);
+            self.expires = self.expires.map(|expires| expires.saturating_add(longer).unwrap_or(Timestamp::MAX));
+        }
+        (self.state, self.due, self.read_backs) = (SendState::Pending, now, 0);
+    }
+
     /// Whether an earlier try may have reached the provider.
     pub fn was_tried(&self) -> bool {
         !self.attempts.is_empty()

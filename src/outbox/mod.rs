@@ -7,4 +7,4 @@ mod settle;
 
 pub use budget::{Budget, CallClass};
 pub use retry::RetryPolicy;
-pub use settle::{Remedy, after_attempt, after_read_back, settled_at, wait_to_read_back};
+pub use settle::{Remedy, after_attempt, after_read_back, postponed, settled_at, wait_to_read_back, withheld};

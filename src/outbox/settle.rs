@@ -14,6 +14,9 @@ const SETTLING: SignedDuration = SignedDuration::from_secs(10);
 /// provider that is down for a while is not taken for one that cannot tell.
 const READ_BACKS: u32 = 10;
 
+/// How long a repeat waits that meets a pause.
+const PAUSED: SignedDuration = SignedDuration::from_secs(30);
+
 /// How an unknown outcome is cleared up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
@@ -97,6 +100,22 @@ pub fn after_read_back(
     send
 }
 
+/// The send that may not leave, as it was before the attempt that was about to begin, in its new state.
+pub fn withheld(mut send: Send, state: SendState) -> Send {
+    let is_running = |attempt: &mut Attempt| attempt.ended_at.is_none();
+    if send.state == SendState::Pending && send.attempts.last_mut().is_some_and(is_running) {
+        send.attempts.pop();
+    }
+    send.state = state;
+    send
+}
+
+/// The send of unknown outcome whose repeat has to wait.
+pub fn postponed(mut send: Send, now: Timestamp) -> Send {
+    send.due = later(now, PAUSED);
+    send
+}
+
 /// Due again later, unless that was the last attempt.
 fn again(send: &mut Send, reason: &str, after: Option<SignedDuration>, policy: &RetryPolicy, now: Timestamp) {
     let all = send.attempts.len();
@@ -166,6 +185,11 @@ mod tests {
             created_at: at(0),
             idempotency_key: "key-1".to_owned(),
             cancel_on: Vec::new(),
+            rule_hash: String::new(),
+            counted: Vec::new(),
+            expires: None,
+            fresh_from: None,
+            depth: 0,
             state: SendState::Pending,
             attempts: vec![Attempt { number: 1, started_at: at(0), ended_at: None, outcome: None }],
             provider_id: None,
@@ -173,6 +197,7 @@ mod tests {
             read_backs: 0,
             renewed_after: 0,
             redriven_after: 0,
+            hands: Vec::new(),
         }
     }
 

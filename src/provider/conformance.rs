@@ -319,6 +319,7 @@ pub(super) fn event(draft: Draft, raw: Value) -> Event {
         message: draft.message,
         raw,
         unreadable: None,
+        delivery: draft.delivery,
     }
 }
 
@@ -336,6 +337,7 @@ pub(super) fn sample_event() -> Event {
         },
         contact: Contact { id: Some("77".to_owned()), email: Some(PRIVATE.to_owned()), ..Contact::default() },
         message: Some(Message { id: Some("m0".to_owned()), text: "Where is it?".to_owned(), ..Message::default() }),
+        delivery: None,
     };
     event(draft, Value::Null)
 }
@@ -354,6 +356,11 @@ pub(super) fn send(action: Action) -> Send {
         created_at: now(),
         idempotency_key: KEY.to_owned(),
         cancel_on: Vec::new(),
+        rule_hash: String::new(),
+        counted: Vec::new(),
+        expires: None,
+        fresh_from: None,
+        depth: 0,
         state: SendState::Pending,
         attempts: vec![Attempt { number: 1, started_at: now(), ended_at: None, outcome: None }],
         provider_id: None,
@@ -361,6 +368,7 @@ pub(super) fn send(action: Action) -> Send {
         read_backs: 0,
         renewed_after: 0,
         redriven_after: 0,
+        hands: Vec::new(),
     }
 }
 
@@ -551,6 +559,7 @@ fn draft() -> Draft {
         conversation: event.conversation,
         contact: event.contact,
         message: event.message,
+        delivery: None,
     }
 }
 

@@ -342,6 +342,7 @@ mod tests {
             conversation: Default::default(),
             contact: Default::default(),
             message: None,
+            delivery: None,
         }
     }
 

@@ -7,6 +7,7 @@ pub mod content;
 pub mod endpoint;
 pub mod fernand;
 pub mod highlevel;
+pub mod hook;
 pub mod http;
 pub mod landed;
 mod map;
@@ -113,6 +114,11 @@ pub trait Adapter: Send + Sync {
     /// What the provider publishes as its rate limits.
     fn quotas(&self) -> &[Quota] {
         &[]
+    }
+
+    /// Whether a reply goes to everybody in To and Cc, and not to the sender alone.
+    fn answers_everybody(&self) -> bool {
+        false
     }
 
     /// The addresses that the account calls, for the egress policy.

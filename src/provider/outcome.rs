@@ -43,8 +43,7 @@ pub fn judge(
         }
         Ok(response) if response.is_success() => delivered(&response),
         Ok(response) => {
-            let after = response.retry_after(now).map(|wait| wait.min(LONGEST_WAIT));
-            let reason = reason(&response);
+            let (reason, after) = (reason(&response), wait(&response, now));
             match response.status {
                 401 | 403 | 408 | 425 | 429 | 503 => Outcome::TryLater { reason, after },
                 500..=599 => unclear(reason, after),
@@ -57,9 +56,19 @@ pub fn judge(
     }
 }
 
+/// The wait that an answer asks for, as far as it is taken over.
+pub fn wait(response: &Response, now: Timestamp) -> Option<SignedDuration> {
+    response.retry_after(now).map(|wait| wait.min(LONGEST_WAIT))
+}
+
 /// A send that the provider will never take.
 pub fn refused(reason: impl Into<String>) -> Outcome {
     Outcome::Refused { reason: reason.into() }
+}
+
+/// An action that no provider is ever given, since hooks have accounts of their own.
+pub fn for_hooks_only() -> Outcome {
+    refused("`http` is carried out by hooks, not by providers")
 }
 
 /// The JSON of an answer to a call that may be repeated without harm, else the outcome of the send that needed it.

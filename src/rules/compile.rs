@@ -4,12 +4,12 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use super::action::{self, Prepare};
-use super::all;
 use super::condition::{self, Condition};
 use super::document::{Allowed, Mode, OnceDocument, OneOrMany, Per, RuleDocument, Veto};
 use super::script::ScriptRule;
 use super::site::{AccountFacts, Site, Surroundings};
-use crate::model::{EventKind, Support, duration};
+use super::{all, captures};
+use crate::model::{EventKind, OnError, Support, duration};
 
 /// A rule that can be asked.
 pub struct Rule {
@@ -17,6 +17,8 @@ pub struct Rule {
     pub name: String,
     /// `file:line`.
     pub place: String,
+    /// A digest of the rule as written; it changes with everything that could change what the rule does.
+    pub hash: String,
     /// The kinds of event it looks at.
     pub on: Vec<EventKind>,
     /// How far it goes.
@@ -33,9 +35,24 @@ pub struct Rule {
     pub(super) allow: Vec<Allowed>,
     /// Whether later rules are left out once it has matched.
     pub(super) stop: bool,
+    /// What becomes of an event on which it fails.
+    pub on_error: OnError,
 }
 
 impl Rule {
+    /// `file:line` of something in it; its own place where the line is not known (0).
+    pub fn place_of(&self, line: usize) -> String {
+        match self.place.rsplit_once(':') {
+            Some((file, _)) if line > 0 => format!("{file}:{line}"),
+            _ => self.place.clone(),
+        }
+    }
+
+    /// Whether its `do` has an action of that name.
+    pub(super) fn may_do(&self, name: &str) -> bool {
+        matches!(&self.body, Body::Yaml { actions, .. } if actions.iter().any(|action| action.name == name))
+    }
+
     /// Whether it may forbid something.
     pub(super) fn may_veto(&self) -> bool {
         match &self.body {
@@ -62,6 +79,8 @@ pub(super) enum Body {
 pub(super) struct CompiledAction {
     /// The word.
     pub name: &'static str,
+    /// Its line in the rule's file, from 1.
+    pub line: usize,
     /// What it does.
     pub prepare: Box<dyn Prepare>,
 }
@@ -75,15 +94,10 @@ pub(super) struct Once {
 }
 
 /// Compiles one rule of a file; `None` when faults were reported.
-pub(super) fn compile(rule: RuleDocument, place: String, site: &Site<'_>) -> Option<Rule> {
-    let when = condition::compile(&rule.when, &site.child("when"));
-    let reach = reachable(&rule.when, site.surroundings());
-    let actions = all(rule.actions.iter().enumerate().map(|(index, entry)| {
-        let site = site.child("do").child(&index.to_string());
-        let action = compile_action(entry, &site)?;
-        refuse_what_nobody_can(&action, &reach, &site);
-        Some(action)
-    }));
+pub(super) fn compile(rule: RuleDocument, place: String, hash: String, site: &Site<'_>) -> Option<Rule> {
+    let captured = captures::groups(&rule.when);
+    let site = &site.capturing(&captured);
+    let (when, actions) = compile_parts(&rule, site);
     if rule.actions.is_empty() && rule.veto.is_none() && !rule.stop {
         site.fault(format!("the rule `{}` does nothing; give it `do`, `veto` or `stop: true`", rule.name));
     }
@@ -91,6 +105,7 @@ pub(super) fn compile(rule: RuleDocument, place: String, site: &Site<'_>) -> Opt
     Some(Rule {
         name: rule.name,
         place,
+        hash,
         on: rule.on.map_or_else(|| vec![EventKind::MessageReceived], OneOrMany::into_vec),
         mode: rule.mode,
         body: Body::Yaml { when, actions: actions? },
@@ -99,7 +114,32 @@ pub(super) fn compile(rule: RuleDocument, place: String, site: &Site<'_>) -> Opt
         handle: rule.handle,
         allow: rule.allow,
         stop: rule.stop,
+        on_error: rule.on_error,
     })
+}
+
+/// Reports what is wrong in what is left of a rule. Its captures are known where its conditions are whole.
+pub(super) fn judge(rule: &RuleDocument, has_whole_when: bool, site: &Site<'_>) {
+    let captured = captures::groups(&rule.when);
+    match has_whole_when {
+        true => drop(compile_parts(rule, &site.capturing(&captured))),
+        false => drop(compile_parts(rule, site)),
+    }
+    if let Some(once) = &rule.once {
+        compile_once(once, &site.child("once"));
+    }
+}
+
+fn compile_parts(rule: &RuleDocument, site: &Site<'_>) -> (Condition, Option<Vec<CompiledAction>>) {
+    let when = condition::compile(&rule.when, &site.child("when"));
+    let reach = reachable(&rule.when, site.surroundings());
+    let actions = all(rule.actions.iter().enumerate().map(|(index, entry)| {
+        let site = site.child("do").child(&index.to_string());
+        let action = compile_action(entry, &site)?;
+        refuse_what_nobody_can(&action, &reach, &site);
+        Some(action)
+    }));
+    (when, actions)
 }
 
 /// Compiles one entry of `do`, or one call of a script, which has the same shape.
@@ -110,7 +150,7 @@ pub(super) fn compile_action(entry: &Map<String, Value>, site: &Site<'_>) -> Opt
         return None;
     };
     let prepare = kind.compile(argument, &site.child(name))?;
-    Some(CompiledAction { name: kind.name(), prepare })
+    Some(CompiledAction { name: kind.name(), line: site.line(), prepare })
 }
 
 fn compile_once(once: &OnceDocument, site: &Site<'_>) -> Once {

@@ -1,12 +1,15 @@
 //! Rule files as people write them, and their schema. What they mean is decided elsewhere.
 
+use std::collections::BTreeMap;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{action, condition};
-use crate::model::EventKind;
+use super::{action, condition, lint};
+pub use crate::model::Mode;
+use crate::model::{EventKind, OnError, duration};
 
 /// A file of rules.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -15,6 +18,10 @@ pub struct BookDocument {
     /// The version of the rule language: 1.
     #[schemars(extend("const" = 1))]
     pub version: u32,
+    /// Lists of words by name, for every rule of the book: `contains_any: { words: refund }`.
+    #[serde(default)]
+    #[schemars(schema_with = "words")]
+    pub words: BTreeMap<String, Vec<Value>>,
     /// The rules, in the order in which they are looked at.
     #[serde(default)]
     pub rules: Vec<RuleDocument>,
@@ -57,9 +64,17 @@ pub struct RuleDocument {
     /// How far it goes; `auto` by default.
     #[serde(default)]
     pub mode: Mode,
+    /// What becomes of an event on which the rule fails: `skip`, by default, leaves the rule out; `hold` holds for a
+    /// person what other rules would send to the contact.
+    #[serde(default)]
+    pub on_error: OnError,
     /// Later rules are not looked at once this one has matched.
     #[serde(default)]
     pub stop: bool,
+    /// Lints that `check` does not apply to this rule.
+    #[serde(default)]
+    #[schemars(schema_with = "lints")]
+    pub allow_lints: Vec<String>,
 }
 
 /// One value, or a list of them.
@@ -82,38 +97,6 @@ impl<T> OneOrMany<T> {
     }
 }
 
-/// How far a rule goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// It is not looked at.
-    Off,
-    /// It decides and is recorded; nothing is sent.
-    Shadow,
-    /// It acts.
-    #[default]
-    Auto,
-}
-
-impl Mode {
-    /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Off, Self::Shadow, Self::Auto];
-
-    /// The word in rules and traces.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Shadow => "shadow",
-            Self::Auto => "auto",
-        }
-    }
-
-    /// The mode of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
-    }
-}
-
 /// What a veto forbids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -133,6 +116,21 @@ pub enum Veto {
 }
 
 impl Veto {
+    /// Every one.
+    pub const ALL: [Self; 6] = [Self::Reply, Self::Note, Self::Tag, Self::Assign, Self::Close, Self::All];
+
+    /// The word in rules and traces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::Note => "note",
+            Self::Tag => "tag",
+            Self::Assign => "assign",
+            Self::Close => "close",
+            Self::All => "all",
+        }
+    }
+
     /// Whether it forbids an action of that name.
     pub fn forbids(self, action: &str) -> bool {
         match self {
@@ -179,9 +177,11 @@ pub struct OnceDocument {
     pub per: Option<Per>,
     /// After which time it may act again, such as `24h`; never again without it.
     #[serde(default)]
+    #[schemars(with = "Option<duration::Written>")]
     pub every: Option<String>,
     /// Only after this long a silence of both sides, such as `15m`.
     #[serde(default)]
+    #[schemars(with = "Option<duration::Written>")]
     pub quiet: Option<String>,
 }
 
@@ -198,12 +198,28 @@ pub enum Per {
     Event,
 }
 
+fn words(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "items": { "anyOf": [{ "type": "string", "minLength": 1 }, { "type": "number" }] }
+        },
+        "examples": [{ "refund": ["refund", "money back"] }]
+    })
+}
+
 fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "$ref": "#/$defs/Conditions" })
 }
 
 fn actions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "$ref": "#/$defs/Action" } })
+}
+
+fn lints(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "enum": lint::names() } })
 }
 
 /// The JSON Schema of a rule file.

@@ -11,60 +11,158 @@ use crate::yaml::closest;
 pub struct Field {
     /// The path, such as `message.text`.
     pub path: &'static str,
+    /// The form of its value.
+    pub holds: Holds,
+    /// The words it is known to have, for the reference and for editors.
+    pub words: &'static [&'static str],
+    /// Whether it can have no other words; else they are examples, and a provider can have its own.
+    pub is_closed: bool,
     /// What it holds.
     pub summary: &'static str,
 }
 
-const fn field(path: &'static str, summary: &'static str) -> Field {
-    Field { path, summary }
+/// The form of a field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A text.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// A number.
+    Number,
+    /// A list of numbers.
+    Numbers,
+    /// True or false.
+    Flag,
+    /// A time stamp (RFC 3339), for `older_than` and `newer_than`.
+    Time,
+    /// A mapping of names to values.
+    Mapping,
+    /// A list of mappings.
+    Mappings,
 }
+
+impl Holds {
+    /// Whether it is a list of values.
+    pub fn is_list(self) -> bool {
+        matches!(self, Self::Texts | Self::Numbers | Self::Mappings)
+    }
+
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Texts => "list of texts",
+            Self::Number => "number",
+            Self::Numbers => "list of numbers",
+            Self::Flag => "true or false",
+            Self::Time => "time stamp",
+            Self::Mapping => "mapping",
+            Self::Mappings => "list of mappings",
+        }
+    }
+}
+
+const fn field(path: &'static str, holds: Holds, summary: &'static str) -> Field {
+    Field { path, holds, words: &[], is_closed: false, summary }
+}
+
+/// A field that can have other words as well.
+const fn word(path: &'static str, words: &'static [&'static str], summary: &'static str) -> Field {
+    Field { path, holds: Holds::Text, words, is_closed: false, summary }
+}
+
+/// A field that has one of these words.
+const fn one_of(path: &'static str, words: &'static [&'static str], summary: &'static str) -> Field {
+    Field { path, holds: Holds::Text, words, is_closed: true, summary }
+}
+
+/// The words of `event.kind`.
+const KINDS: &[&str] = &[
+    "message.received",
+    "message.sent",
+    "note.added",
+    "conversation.opened",
+    "conversation.updated",
+    "conversation.closed",
+    "contact.updated",
+    "delivery.updated",
+    "unreadable",
+    "other",
+];
+
+/// The words of `event.weekday`.
+const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// Every field with a fixed name. Below `state`, `contact_state`, `captures`, `raw` and `message.headers` any name can stand.
 pub const FIELDS: &[Field] = &[
-    field("event.id", "The event's id."),
-    field("event.kind", "What happened, such as `message.received`."),
-    field("event.at", "When it happened, by the provider's clock (RFC 3339)."),
-    field("event.hour", "The hour of day it happened, 0 to 23, in the configured time zone."),
-    field("event.weekday", "The day of the week it happened, such as `monday`, in the configured time zone."),
-    field("source", "The name of the source."),
-    field("provider", "The provider: `sequenzy`, `fernand`, `highlevel`, `spruce`, `http`, `sandbox`."),
-    field("account", "The name of the account."),
-    field("conversation.id", "The provider's id of the conversation."),
-    field("conversation.subject", "Its subject or title."),
-    field("conversation.status", "`open`, `closed`, or the provider's own word in lower case."),
-    field("conversation.channel", "`email`, `sms`, `chat`, or the provider's own word in lower case."),
-    field("conversation.tags", "The tags on it."),
-    field("conversation.assignee", "The provider's id of the member it is assigned to."),
-    field("conversation.message_count", "How many messages it holds, this one included."),
-    field("conversation.url", "Where a member can read it."),
-    field("contact.id", "The provider's id of the contact."),
-    field("contact.name", "The full name."),
-    field("contact.first_name", "The given name."),
-    field("contact.email", "The e-mail address."),
-    field("contact.phone", "The telephone number."),
-    field("contact.tags", "The tags on the contact."),
-    field("message.id", "The provider's id of the message."),
-    field("message.direction", "`inbound`, `outbound` or `internal`."),
-    field("message.text", "The new text, without quoted history."),
-    field("message.full_text", "The text with everything it quotes."),
-    field("message.html", "The HTML as it came."),
-    field("message.subject", "The subject of the message, else of the conversation."),
-    field("message.from", "The sender."),
-    field("message.to", "The recipients."),
-    field("message.cc", "The recipients in copy."),
-    field("message.headers", "Mail headers by name, where the provider shows them."),
-    field("message.attachments", "The files: `name`, `content_type`, `size`, `url` of each."),
-    field("message.attachments.name", "The names of the files."),
-    field("message.attachments.content_type", "The media types of the files."),
-    field("message.attachments.size", "The sizes of the files in bytes."),
-    field("message.attachments.url", "Where the files can be fetched."),
-    field("message.language", "The language as an ISO 639-1 code, where the provider says."),
-    field("message.is_automated", "The provider says that a program wrote it."),
-    field("message.author", "`contact`, `member`, `system` or `unknown`."),
+    field("event.id", Holds::Text, "The event's id."),
+    one_of("event.kind", KINDS, "What happened, such as `message.received`."),
+    field("event.at", Holds::Time, "When it happened, by the provider's clock (RFC 3339)."),
+    field("event.hour", Holds::Number, "The hour of day it happened, 0 to 23, in the configured time zone."),
+    one_of(
+        "event.weekday",
+        WEEKDAYS,
+        "The day of the week it happened, such as `monday`, in the configured time zone.",
+    ),
+    field("source", Holds::Text, "The name of the source."),
+    one_of(
+        "provider",
+        &["sequenzy", "fernand", "highlevel", "spruce", "http", "sandbox"],
+        "The provider of the account.",
+    ),
+    field("account", Holds::Text, "The name of the account."),
+    field("conversation.id", Holds::Text, "The provider's id of the conversation."),
+    field("conversation.subject", Holds::Text, "Its subject or title."),
+    word("conversation.status", &["open", "closed"], "`open`, `closed`, or the provider's own word in lower case."),
+    word(
+        "conversation.channel",
+        &["email", "sms", "chat"],
+        "`email`, `sms`, `chat`, or the provider's own word in lower case.",
+    ),
+    field("conversation.tags", Holds::Texts, "The tags on it."),
+    field("conversation.assignee", Holds::Text, "The provider's id of the member it is assigned to."),
+    field("conversation.message_count", Holds::Number, "How many messages it holds, this one included."),
+    field("conversation.url", Holds::Text, "Where a member can read it."),
+    field("contact.id", Holds::Text, "The provider's id of the contact."),
+    field("contact.name", Holds::Text, "The full name."),
+    field("contact.first_name", Holds::Text, "The given name."),
+    field("contact.email", Holds::Text, "The e-mail address."),
+    field("contact.phone", Holds::Text, "The telephone number."),
+    field("contact.tags", Holds::Texts, "The tags on the contact."),
+    field("message.id", Holds::Text, "The provider's id of the message."),
+    one_of("message.direction", &["inbound", "outbound", "internal"], "`inbound`, `outbound` or `internal`."),
+    field("message.text", Holds::Text, "The new text, without quoted history."),
+    field("message.full_text", Holds::Text, "The text with everything it quotes."),
+    field("message.html", Holds::Text, "The HTML as it came."),
+    field("message.subject", Holds::Text, "The subject of the message, else of the conversation."),
+    field("message.from", Holds::Text, "The sender."),
+    field("message.to", Holds::Texts, "The recipients."),
+    field("message.cc", Holds::Texts, "The recipients in copy."),
+    field("message.headers", Holds::Mapping, "Mail headers by name, where the provider shows them."),
+    field("message.attachments", Holds::Mappings, "The files: `name`, `content_type`, `size`, `url` of each."),
+    field("message.attachments.name", Holds::Texts, "The names of the files."),
+    field("message.attachments.content_type", Holds::Texts, "The media types of the files."),
+    field("message.attachments.size", Holds::Numbers, "The sizes of the files in bytes."),
+    field("message.attachments.url", Holds::Texts, "Where the files can be fetched."),
+    field("message.language", Holds::Text, "The language as an ISO 639-1 code, where the provider says."),
+    field("message.is_automated", Holds::Flag, "The provider says that a program wrote it."),
+    one_of(
+        "message.author",
+        &["contact", "member", "system", "unknown"],
+        "`contact`, `member`, `system` or `unknown`.",
+    ),
 ];
 
 /// The groups below which any name can stand.
 pub const OPEN_GROUPS: [&str; 5] = ["state", "contact_state", "captures", "raw", "message.headers"];
+
+impl Field {
+    /// The field of that path, where it has a fixed name.
+    pub fn find(path: &str) -> Option<&'static Self> {
+        FIELDS.iter().find(|field| field.path == path)
+    }
+}
 
 /// A compiled field path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +176,7 @@ impl Path {
     pub fn compile(text: &str) -> Result<Self, String> {
         let is_open =
             OPEN_GROUPS.iter().any(|group| text.strip_prefix(group).is_some_and(|rest| rest.starts_with('.')));
-        if !is_open && !FIELDS.iter().any(|field| field.path == text) {
+        if !is_open && Field::find(text).is_none() {
             let near = closest(text, FIELDS.iter().map(|field| field.path));
             let hint = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             return Err(format!("there is no field `{text}`{hint}"));
@@ -99,26 +197,38 @@ impl Path {
         &self.text
     }
 
+    /// Whether a rule can change what stands here while the event is decided.
+    pub fn can_change(&self) -> bool {
+        matches!(self.segments.first().map(String::as_str), Some("state" | "contact_state" | "captures"))
+    }
+
     /// The values at the path. A list gives its items, and a path may lead through a list to a field of each item;
     /// what is missing or null gives nothing.
     pub fn values<'a>(&self, document: &'a Value) -> Vec<&'a Value> {
-        let mut found = vec![document];
-        for segment in &self.segments {
-            let step = |value: &'a Value| match value {
-                Value::Object(map) => map.get(segment).into_iter().collect(),
-                Value::Array(items) => match segment.parse::<usize>() {
-                    Ok(index) => items.get(index).into_iter().collect(),
-                    Err(_) => items.iter().filter_map(|item| item.get(segment)).collect::<Vec<_>>(),
-                },
-                _ => Vec::new(),
-            };
-            found = found.into_iter().flat_map(step).collect();
+        let mut found = Vec::new();
+        collect(document, &self.segments, &mut found);
+        found
+    }
+}
+
+fn collect<'a>(value: &'a Value, segments: &[String], found: &mut Vec<&'a Value>) {
+    let Some((segment, rest)) = segments.split_first() else {
+        match value {
+            Value::Array(items) => found.extend(items.iter().filter(|item| !item.is_null())),
+            Value::Null => {}
+            other => found.push(other),
         }
-        let items = found.into_iter().flat_map(|value| match value {
-            Value::Array(items) => items.iter().collect::<Vec<_>>(),
-            other => vec![other],
-        });
-        items.filter(|value| !value.is_null()).collect()
+        return;
+    };
+    match value {
+        Value::Object(map) => map.get(segment).into_iter().for_each(|inner| collect(inner, rest, found)),
+        Value::Array(items) => match segment.parse::<usize>() {
+            Ok(index) => items.get(index).into_iter().for_each(|inner| collect(inner, rest, found)),
+            Err(_) => {
+                items.iter().filter_map(|item| item.get(segment)).for_each(|inner| collect(inner, rest, found));
+            }
+        },
+        _ => {}
     }
 }
 
@@ -224,10 +334,42 @@ mod tests {
         facts.conversation.state.insert("a".to_owned(), json!(1));
         let document = document(&facts, &TimeZone::UTC);
         for field in FIELDS {
-            assert!(!Path::compile(field.path).unwrap().values(&document).is_empty(), "{}", field.path);
+            let values = Path::compile(field.path).unwrap().values(&document);
+            assert!(values.iter().any(|value| is_of(field.holds, value)), "{}: {values:?}", field.path);
+            let is_list = field.holds.is_list();
+            let pointer = format!("/{}", field.path.replace('.', "/"));
+            if let Some(value) = document.pointer(&pointer) {
+                assert_eq!(value.is_array(), is_list, "{}", field.path);
+            }
         }
         assert_eq!(document["contact"]["first_name"], "Ann");
         assert_eq!(document["message"]["subject"], "s", "the conversation's, where the message has none");
+    }
+
+    fn is_of(holds: Holds, value: &Value) -> bool {
+        match holds {
+            Holds::Text | Holds::Texts => value.is_string(),
+            Holds::Number | Holds::Numbers => value.is_number(),
+            Holds::Flag => value.is_boolean(),
+            Holds::Time => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
+            Holds::Mapping | Holds::Mappings => value.is_object(),
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_field_are_those_it_can_have() {
+        let words = |path: &str| Field::find(path).unwrap().words;
+        let closed: Vec<&str> = FIELDS.iter().filter(|field| field.is_closed).map(|field| field.path).collect();
+        assert_eq!(closed, ["event.kind", "event.weekday", "provider", "message.direction", "message.author"]);
+        assert_eq!(words("event.kind"), EventKind::ALL.map(EventKind::as_str));
+        let days = std::iter::successors(Some(Weekday::Monday), |day| Some(day.next()));
+        assert_eq!(words("event.weekday"), days.take(7).map(weekday).collect::<Vec<_>>());
+        for word in words("message.direction") {
+            assert!(serde_json::from_value::<crate::model::Direction>(json!(word)).is_ok(), "{word}");
+        }
+        for word in words("message.author") {
+            assert!(serde_json::from_value::<crate::model::Author>(json!(word)).is_ok(), "{word}");
+        }
     }
 
     #[test]

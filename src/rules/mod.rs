@@ -2,28 +2,41 @@
 //! is pure. Only `script/` names rhai.
 
 pub mod action;
+mod asked;
+pub mod backtest;
 mod book;
+mod captures;
 pub mod check;
 mod compile;
 pub mod condition;
 mod decide;
 pub mod document;
 pub mod fields;
+pub mod filters;
 pub mod guard;
+mod identity;
+mod index;
+pub mod lint;
+pub mod lists;
 pub mod markdown;
 pub mod roots;
+pub mod schedule;
 pub mod script;
 mod site;
+mod tally;
 pub mod template;
 #[cfg(test)]
 pub(crate) mod testing;
 mod view;
+mod world;
 
 pub use book::{Book, is_rule_file, read_files};
 pub use compile::Rule;
-pub use decide::{Depth, decide};
+pub use decide::{Depth, decide, decide_plainly, windows};
 pub use guard::GuardSettings;
-pub use site::{AccountFacts, SnippetFile, Surroundings};
+pub use site::{AccountFacts, Attachments, SnippetFile, Surroundings};
+pub use tally::{Failures, Tally};
+pub use world::World;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

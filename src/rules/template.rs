@@ -1,15 +1,21 @@
 //! Templates of replies and notes: MiniJinja, strict, with values escaped for the form they stand in.
 //! Never reads a file, never includes another template, and never lets a contact's words become markup.
 
+mod moments;
+mod names;
+
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::fields::Path;
 use super::roots::{ROOTS, is_plain};
+use super::schedule::Present;
 use crate::yaml::suggest;
 
 /// The longest template, in bytes.
@@ -20,7 +26,8 @@ pub const MAX_OUTPUT: usize = 256 * 1024;
 pub const MAX_STEPS: u64 = 50_000;
 
 /// What the template's text is, which decides how values are escaped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Form {
     /// Plain text: values as they are.
     Text,
@@ -29,13 +36,17 @@ pub enum Form {
     Markdown,
     /// HTML: values are escaped as HTML.
     Html,
+    /// Part of an address: values are percent-encoded, so that they add neither a path segment nor a parameter.
+    Address,
 }
 
 /// What is wrong with a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TemplateFault {
     /// From 1, inside the template.
     pub line: usize,
+    /// From 1.
+    pub column: usize,
     /// What is wrong, and what would be right.
     pub message: String,
 }
@@ -44,14 +55,27 @@ pub struct TemplateFault {
 #[derive(Clone)]
 pub struct Template(Arc<Compiled>);
 
+/// An environment takes many times the memory of a text, and of thousands of templates few are ever rendered: it is made
+/// to judge the template, and again when it is first rendered.
 struct Compiled {
-    environment: Environment<'static>,
+    environment: OnceLock<Environment<'static>>,
     name: String,
+    source: String,
+    form: Form,
     /// The top-level facts it uses; only these are handed in.
     roots: Vec<&'static str>,
+    /// The paths it reads.
+    used: Vec<String>,
 }
 
 static TEXT: LazyLock<Environment<'static>> = LazyLock::new(|| base(AutoEscape::None));
+static ADDRESS: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = base(AutoEscape::Custom("address".into()));
+    environment.set_formatter(write_address);
+    environment.remove_filter("tojson");
+    environment.remove_filter("safe");
+    environment
+});
 static HTML: LazyLock<Environment<'static>> = LazyLock::new(|| base(AutoEscape::Html));
 static MARKDOWN: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = base(AutoEscape::Custom("markdown".into()));
@@ -69,49 +93,84 @@ fn base(escape: AutoEscape) -> Environment<'static> {
     // Names the path that is undefined. What it keeps beside that is never shown; `debug()` would show all facts.
     environment.set_debug(true);
     environment.remove_global("debug");
+    moments::register(&mut environment);
     environment
 }
 
 impl Template {
-    /// Compiles a template. `name` is how faults and errors call it.
-    pub fn compile(name: &str, source: &str, form: Form) -> Result<Self, TemplateFault> {
+    /// Compiles a template, or says everything that is wrong with it. `name` is how errors call it.
+    pub fn compile(name: &str, source: &str, form: Form) -> Result<Self, Vec<TemplateFault>> {
         if source.len() > MAX_SOURCE {
             let message = format!("the template is longer than {MAX_SOURCE} bytes");
-            return Err(TemplateFault { line: 1, message });
+            return Err(vec![TemplateFault { line: 1, column: 1, message }]);
         }
-        let mut environment = match form {
-            Form::Text => TEXT.clone(),
-            Form::Markdown => MARKDOWN.clone(),
-            Form::Html => HTML.clone(),
-        };
-        environment.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| fault(&error))?;
-        let used = environment.get_template(name).map_err(|error| fault(&error))?.undeclared_variables(true);
+        let wrong = |error: &Error| vec![fault(error, source)];
+        let environment = environment(name, source, form).map_err(|error| wrong(&error))?;
+        let used = environment.get_template(name).map_err(|error| wrong(&error))?.undeclared_variables(true);
+        let mut faults = names::unknown(&environment, source);
         let is_global = |path: &str| environment.globals().any(|(global, _)| global == root(path));
-        let unknown =
-            used.iter().filter(|path| !is_global(path)).filter_map(|path| Some((path, misnomer(path)?))).min();
-        if let Some((path, message)) = unknown {
-            let before = source.split(path.as_str()).next().unwrap_or_default();
-            return Err(TemplateFault { line: before.matches('\n').count() + 1, message });
+        faults.extend(used.iter().filter(|path| !is_global(path)).filter_map(|path| {
+            let (line, column) = names::place_of(source, path);
+            Some(TemplateFault { line, column, message: misnomer(path)? })
+        }));
+        if faults.is_empty() {
+            faults.extend(dry_run(&environment, name).err().map(|error| fault(&error, source)));
         }
-        dry_run(&environment, name)?;
+        if !faults.is_empty() {
+            faults.sort();
+            return Err(faults);
+        }
         // By the text, not by `used`: MiniJinja does not look for variables inside a slice such as `message.text[:9]`.
         let roots = ROOTS.into_iter().filter(|root| source.contains(*root)).collect();
-        Ok(Self(Arc::new(Compiled { environment, name: name.to_owned(), roots })))
+        let mut used: Vec<String> = used.into_iter().collect();
+        used.sort();
+        let (name, source) = (name.to_owned(), source.to_owned());
+        Ok(Self(Arc::new(Compiled { environment: OnceLock::new(), name, source, form, roots, used })))
+    }
+
+    /// Line and column, both from 1, of the first use of a path.
+    pub fn place_of(&self, path: &str) -> (usize, usize) {
+        names::place_of(&self.0.source, path)
+    }
+
+    /// The paths it reads, such as `contact.first_name`.
+    pub fn variables(&self) -> &[String] {
+        &self.0.used
     }
 
     /// The text made from an event's facts (a JSON object with the names in [`ROOTS`]). The error says what is missing,
     /// without quoting any fact.
-    pub fn render(&self, facts: &Json) -> Result<String, String> {
-        let given: Map<String, Json> =
-            self.0.roots.iter().map(|root| ((*root).to_owned(), fact(facts, root))).collect();
+    pub fn render(&self, facts: &Json, present: &Present) -> Result<String, String> {
+        let facts = self.0.roots.iter().map(|root| (*root, Value::from(Serde(&fact(facts, root)))));
+        let given = Value::from_pairs(facts.chain([moments::given(present)]));
         let mut out = Capped(Vec::new());
-        self.0
-            .environment
-            .get_template(&self.0.name)
-            .and_then(|template| template.render_captured_to(Serde(&given), &mut out).map(drop))
+        self.environment()
+            .and_then(|environment| environment.get_template(&self.0.name))
+            .and_then(|template| template.render_captured_to(given, &mut out).map(drop))
             .map_err(|error| describe(&error))?;
         String::from_utf8(out.0).map_err(|_| "the template made something that is not text".to_owned())
     }
+}
+
+impl Template {
+    fn environment(&self) -> Result<&Environment<'static>, Error> {
+        let Compiled { environment: made, name, source, form, .. } = &*self.0;
+        match made.get() {
+            Some(environment) => Ok(environment),
+            None => environment(name, source, *form).map(|environment| made.get_or_init(|| environment)),
+        }
+    }
+}
+
+fn environment(name: &str, source: &str, form: Form) -> Result<Environment<'static>, Error> {
+    let mut environment = match form {
+        Form::Text => TEXT.clone(),
+        Form::Markdown => MARKDOWN.clone(),
+        Form::Html => HTML.clone(),
+        Form::Address => ADDRESS.clone(),
+    };
+    environment.add_template_owned(name.to_owned(), source.to_owned())?;
+    Ok(environment)
 }
 
 impl std::fmt::Debug for Template {
@@ -150,6 +209,13 @@ fn write_markdown(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) ->
     out.write_str(&escape_markdown(&value.to_string())).map_err(Error::from)
 }
 
+/// What may stand in a path segment or a parameter as it is: the unreserved characters (RFC 3986 §2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn write_address(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    out.write_fmt(format_args!("{}", utf8_percent_encode(&value.to_string(), UNRESERVED))).map_err(Error::from)
+}
+
 /// The words as Markdown that shows exactly them, in one line: CommonMark lets every ASCII punctuation character be
 /// escaped (CommonMark 0.31 §2.4). White space is joined, because four blanks at a line's begin make code.
 fn escape_markdown(words: &str) -> String {
@@ -169,20 +235,13 @@ fn escape_markdown(words: &str) -> String {
     out
 }
 
-/// MiniJinja looks filters, tests and functions up when they are reached. Running the template once with nothing in it
-/// reaches those outside of branches, so that most mistyped names are found at load.
-fn dry_run(environment: &Environment<'static>, name: &str) -> Result<(), TemplateFault> {
+/// Runs the template once with nothing in it: what still calls an unknown filter, test or function is found here.
+fn dry_run(environment: &Environment<'static>, name: &str) -> Result<(), Error> {
     let mut lenient = environment.clone();
     lenient.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let unknown = [ErrorKind::UnknownFilter, ErrorKind::UnknownTest, ErrorKind::UnknownFunction];
     match lenient.get_template(name).and_then(|template| template.render(())) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction
-            ) =>
-        {
-            Err(fault(&error))
-        }
+        Err(error) if moments::is_fault(&error) || unknown.contains(&error.kind()) => Err(error),
         _ => Ok(()),
     }
 }
@@ -201,12 +260,19 @@ fn misnomer(path: &str) -> Option<String> {
     Path::compile(&format!("{group}.{field}")).err()
 }
 
-fn fault(error: &Error) -> TemplateFault {
-    let message = match error.detail() {
+fn fault(error: &Error, source: &str) -> TemplateFault {
+    let (line, column) = match error.range() {
+        Some(range) => names::place(source, range.start),
+        None => (error.line().unwrap_or(1), 1),
+    };
+    TemplateFault { line, column, message: in_words(error) }
+}
+
+fn in_words(error: &Error) -> String {
+    match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
-    };
-    TemplateFault { line: error.line().unwrap_or(1), message }
+    }
 }
 
 /// An error of a run in words that hold names of the template only: MiniJinja's own details can quote values.
@@ -220,8 +286,9 @@ fn describe(error: &Error) -> String {
         ErrorKind::WriteFailure => format!("the template made more than {MAX_OUTPUT} bytes"),
         ErrorKind::UndefinedError => format!("a value in line {line} of the template is undefined; give it a default"),
         ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
-            format!("line {line} of the template: {}", fault(error).message)
+            format!("line {line} of the template: {}", in_words(error))
         }
+        _ if moments::is_fault(error) => format!("line {line} of the template: {}", in_words(error)),
         kind => format!("line {line} of the template cannot be computed: {kind}"),
     }
 }
@@ -269,7 +336,7 @@ mod tests {
     }
 
     fn render(source: &str, form: Form) -> Result<String, String> {
-        Template::compile("t", source, form).unwrap().render(&facts())
+        Template::compile("t", source, form).unwrap().render(&facts(), &Present::default())
     }
 
     #[test]
@@ -330,13 +397,14 @@ mod tests {
         for (source, line, start) in [
             ("a\n{{ contct.name }}", 2, "unknown variable `contct`; did you mean `contact`?"),
             ("a\nb\n{{ contact.name", 3, "syntax error: "),
-            ("{{ contact.name | defualt(\"x\") }}", 1, "unknown filter: "),
+            ("{{ contact.name | defualt(\"x\") }}", 1, "unknown filter `defualt`; did you mean `default`?"),
             ("{% include \"/etc/passwd\" %}", 1, "syntax error: "),
             ("{% import \"x\" as y %}", 1, "syntax error: "),
             ("{{ debug() }}", 1, "unknown variable `debug`"),
             (long.as_str(), 1, "the template is longer than 65536 bytes"),
         ] {
-            let fault = Template::compile("t", source, Form::Text).unwrap_err();
+            let faults = Template::compile("t", source, Form::Text).unwrap_err();
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
             assert_eq!(fault.line, line, "{}", fault.message);
             assert!(fault.message.starts_with(start), "{}", fault.message);
         }
@@ -370,7 +438,8 @@ mod tests {
                 ["{{ contact.name }}", "Hi {{ contact.name }}!", "a\n{{ contact.name }}", "- {{ contact.name }}"]
             {
                 let made = Template::compile("t", place, Form::Markdown).unwrap();
-                let made = from_markdown(&made.render(&json!({ "contact": { "name": name } })).unwrap());
+                let made =
+                    from_markdown(&made.render(&json!({ "contact": { "name": name } }), &Present::default()).unwrap());
                 let shown = place.replace("{{ contact.name }}", name).replace('\n', " ");
                 assert_eq!(made.text, shown, "{name} in {place}");
                 let tags: Vec<&str> = made.html.split('<').skip(1).map(|tag| tag.split('>').next().unwrap()).collect();
@@ -384,7 +453,8 @@ mod tests {
     fn line_breaks_and_blanks_in_a_value_make_no_block() {
         let made = Template::compile("t", "{{ contact.name }}", Form::Markdown).unwrap();
         for name in ["    code", "a\n\n# h", "a\r\n- b", "\tx", "a\u{2028}b"] {
-            let made = from_markdown(&made.render(&json!({ "contact": { "name": name } })).unwrap());
+            let made =
+                from_markdown(&made.render(&json!({ "contact": { "name": name } }), &Present::default()).unwrap());
             assert!(made.html.starts_with("<p>") && made.html.matches('<').count() == 2, "{name:?}: {}", made.html);
         }
     }
@@ -400,7 +470,8 @@ mod tests {
             ("{{ \"%s\" | format(contact.name) }}", "[x](y)"),
             ("{{ contact.tags }}", "['*a*', '_b_']"),
         ] {
-            let made = Template::compile("t", source, Form::Markdown).unwrap().render(&facts).unwrap();
+            let made =
+                Template::compile("t", source, Form::Markdown).unwrap().render(&facts, &Present::default()).unwrap();
             let made = from_markdown(&made);
             assert_eq!(made.text, text, "{source}");
             assert!(!made.html.contains("<a") && !made.html.contains("<em"), "{source}: {}", made.html);
@@ -411,7 +482,10 @@ mod tests {
     #[test]
     fn a_value_cannot_leave_html() {
         let facts = json!({ "contact": { "name": "<script>\"'&" } });
-        let made = Template::compile("t", "<p>{{ contact.name }}</p>", Form::Html).unwrap().render(&facts).unwrap();
+        let made = Template::compile("t", "<p>{{ contact.name }}</p>", Form::Html)
+            .unwrap()
+            .render(&facts, &Present::default())
+            .unwrap();
         assert!(!made.contains("<script") && !made.contains('"'), "{made}");
     }
 }

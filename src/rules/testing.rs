@@ -9,14 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::check::{EventDocument, build_event};
+use super::guard::Overrides;
+use super::schedule::{Schedule, ScheduleSettings, Schedules};
 use super::script::{Engine, Limits};
 use super::template::Form;
-use super::{AccountFacts, Book, Depth, GuardSettings, SnippetFile, Surroundings, decide};
+use super::{AccountFacts, Attachments, Book, Depth, GuardSettings, SnippetFile, Surroundings, World};
 use crate::model::capability::CAPABILITIES;
-use crate::model::{
-    AccountName, Capability, ContactRecord, ConversationRecord, Decision, Event, Facts, LaneKey, SourceName, Support,
-    Verdict, duration,
-};
+use crate::model::{AccountName, Capability, Decision, Event, Facts, SourceName, Support, Verdict, duration};
 
 /// A Monday morning.
 pub(crate) const NOW: &str = "2026-01-05T10:00:00Z";
@@ -32,6 +31,7 @@ fn account(name: &str, provider: &str, special: &[(&str, Support)]) -> AccountFa
         provider: provider.to_owned(),
         capabilities: CAPABILITIES.map(|name| Capability { name, support: support(name) }).to_vec(),
         own_addresses: vec![format!("{name}@desk.example"), "+1 555 0100".to_owned()],
+        answers_everybody: false,
     }
 }
 
@@ -53,6 +53,10 @@ pub(crate) fn surroundings() -> Surroundings {
             snippet("hours", Form::Markdown, "Hi {{ contact.first_name | default('there') }}, **9 to 5**."),
             snippet("broken", Form::Markdown, "Hi,\n{{ contct.name }}"),
         ]),
+        hooks: BTreeMap::from([
+            ("crm".to_owned(), "https://crm.example/hooks".parse().unwrap()),
+            ("crm-refunds".to_owned(), "https://crm.example/hooks/refunds".parse().unwrap()),
+        ]),
         accounts: vec![
             account("support", "sandbox", &[]),
             account("mail", "sequenzy", &[no_snippets, names]),
@@ -61,12 +65,36 @@ pub(crate) fn surroundings() -> Surroundings {
         sources: [("inbox", "support"), ("letters", "mail"), ("calls", "phone")]
             .map(|(source, account)| (SourceName::from(source), AccountName::from(account)))
             .into(),
+        schedules: Arc::clone(&SCHEDULES),
         time_zone: TimeZone::UTC,
         guard: GuardSettings::default(),
         scripts: Arc::clone(&SCRIPTS),
-        root: std::path::PathBuf::from("/nowhere"),
+        attachments: Attachments::Folder("/nowhere".into()),
     }
 }
+
+/// The same without caps and without rest after a person's message, for what is about the rules alone.
+pub(crate) fn unguarded() -> Surroundings {
+    let mut surroundings = surroundings();
+    let none = Overrides { takeover: Some(SignedDuration::ZERO), ..Overrides::default() };
+    surroundings.guard.accounts.insert("support".to_owned(), none);
+    let caps = &mut surroundings.guard.caps;
+    for list in [&mut caps.conversation, &mut caps.correspondent, &mut caps.subject, &mut caps.suspect] {
+        list.clear();
+    }
+    surroundings
+}
+
+/// Open from nine to five on weekdays in Berlin, and at night everywhere.
+static SCHEDULES: LazyLock<Schedules> = LazyLock::new(|| {
+    let schedule = |name: &str, written: Value| {
+        let settings: ScheduleSettings = serde_json::from_value(written).unwrap();
+        (name.to_owned(), Schedule::compile(&settings, &TimeZone::UTC).unwrap())
+    };
+    let office = json!({ "time_zone": "Europe/Berlin", "weekly": { "monday-friday": "09:00-17:00" } });
+    let night = json!({ "weekly": { "monday-sunday": "22:00-06:00" } });
+    Arc::new(BTreeMap::from([schedule("office", office), schedule("night", night)]))
+});
 
 /// Bounds as they are, but without the clock, which would make a verdict depend on the machine.
 static SCRIPTS: LazyLock<Arc<Engine>> =
@@ -91,13 +119,7 @@ pub(crate) fn event(written: Value, surroundings: &Surroundings, number: usize, 
 
 /// The facts of an event about which nothing is remembered.
 pub(crate) fn facts(written: Value) -> Facts {
-    Facts {
-        event: event(written, &surroundings(), 0, now()),
-        conversation: ConversationRecord::default(),
-        contact: ContactRecord::default(),
-        is_own: false,
-        now: now(),
-    }
+    Facts::fresh(event(written, &surroundings(), 0, now()), now())
 }
 
 /// A rule book with a clock and a memory.
@@ -105,8 +127,7 @@ pub(crate) struct Play {
     pub(crate) book: Book,
     pub(crate) now: Timestamp,
     pub(crate) is_own: bool,
-    conversations: BTreeMap<LaneKey, ConversationRecord>,
-    contacts: BTreeMap<String, ContactRecord>,
+    pub(crate) world: World,
     played: usize,
 }
 
@@ -117,7 +138,7 @@ impl Play {
     }
 
     pub(crate) fn of(book: Book) -> Self {
-        Self { book, now: now(), is_own: false, conversations: BTreeMap::new(), contacts: BTreeMap::new(), played: 0 }
+        Self { book, now: now(), is_own: false, world: World::default(), played: 0 }
     }
 
     /// Lets time pass.
@@ -130,17 +151,10 @@ impl Play {
     pub(crate) fn decide(&mut self, written: Value) -> Decision {
         let event = event(written, self.book.surroundings(), self.played, self.now);
         self.played += 1;
-        let (lane, who) = (event.lane(), event.correspondent());
-        let facts = Facts {
-            conversation: self.conversations.get(&lane).cloned().unwrap_or_default(),
-            contact: who.as_ref().and_then(|who| self.contacts.get(who)).cloned().unwrap_or_default(),
-            event,
-            is_own: self.is_own,
-            now: self.now,
-        };
-        let decision = decide(&self.book, &facts, Depth::Matched);
-        self.conversations.insert(lane, decision.conversation.clone());
-        self.contacts.extend(who.map(|who| (who, decision.contact.clone())));
+        let facts = self.world.facts(&self.book, event, self.now);
+        let facts = Facts { is_own: self.is_own, depth: u8::from(self.is_own), ..facts };
+        let (facts, decision) = self.world.decide(&self.book, facts, Depth::Matched);
+        self.world.keep(&facts.event, &decision);
         decision
     }
 
@@ -162,6 +176,8 @@ pub(crate) fn story(decision: &Decision) -> String {
             let verdict = match &action.verdict {
                 Verdict::Chosen => "chosen".to_owned(),
                 Verdict::Shadowed => "shadowed".to_owned(),
+                Verdict::Drafted => "drafted".to_owned(),
+                Verdict::Held { cause } => format!("held: {}", cause.as_str()),
                 Verdict::Blocked { code, .. } => format!("blocked: {code}"),
                 Verdict::Vetoed { by } => format!("vetoed by {by}"),
                 Verdict::Failed { reason } => format!("failed: {reason}"),

@@ -1,19 +1,29 @@
 //! One event as conditions, templates and scripts see it while it is decided.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::action::{Scope, StateChange};
-use super::fields;
-use super::script::{Block, Engine, Expression, ScriptCall, ScriptRule, Scripted};
+use super::condition::{Folded, Seen};
+use super::fields::{self, Path};
+use super::schedule::Present;
+use super::script::{Block, Expression, ScriptCall, ScriptRule, Scripted};
 use super::site::{AccountFacts, Surroundings};
 use crate::model::{Facts, Support};
 
 /// One event as rules see it: the document of all fields, with what the current rule captured, and the present.
 pub struct View<'a> {
-    document: Value,
-    scripted: Option<Scripted>,
-    now: Timestamp,
+    document: Arc<Value>,
+    /// Whether the current rule has captured anything.
+    has_captures: bool,
+    /// The texts of the fields that nothing changes, by path.
+    folded: RefCell<HashMap<String, Rc<Folded>>>,
+    present: Present,
     provider: String,
     account: Option<&'a AccountFacts>,
     surroundings: &'a Surroundings,
@@ -23,9 +33,14 @@ impl<'a> View<'a> {
     /// The event of `facts`.
     pub fn new(facts: &Facts, surroundings: &'a Surroundings) -> Self {
         Self {
-            document: fields::document(facts, &surroundings.time_zone),
-            scripted: None,
-            now: facts.now,
+            document: Arc::new(fields::document(facts, &surroundings.time_zone)),
+            has_captures: false,
+            folded: RefCell::default(),
+            present: Present {
+                now: facts.now,
+                zone: surroundings.time_zone.clone(),
+                schedules: Arc::clone(&surroundings.schedules),
+            },
             provider: facts.event.provider.clone(),
             account: surroundings.account(&facts.event.account),
             surroundings,
@@ -37,21 +52,43 @@ impl<'a> View<'a> {
         &self.document
     }
 
+    /// What stands at a field.
+    pub(super) fn seen(&self, path: &Path) -> Seen<'_> {
+        let values = path.values(&self.document);
+        if path.can_change() {
+            return Seen::of(values);
+        }
+        let mut folded = self.folded.borrow_mut();
+        let remembered = match folded.get(path.as_str()) {
+            Some(remembered) => Rc::clone(remembered),
+            None => Rc::clone(folded.entry(path.as_str().to_owned()).or_default()),
+        };
+        Seen::remembered(values, remembered)
+    }
+
     /// The time of the decision.
     pub fn now(&self) -> Timestamp {
-        self.now
+        self.present.now
+    }
+
+    /// The time of the decision, with what it means to schedules.
+    pub fn present(&self) -> &Present {
+        &self.present
     }
 
     /// What the current rule has captured.
     pub(super) fn captures(&self) -> Map<String, Value> {
-        self.document["captures"].as_object().cloned().unwrap_or_default()
+        match self.has_captures {
+            true => self.document["captures"].as_object().cloned().unwrap_or_default(),
+            false => Map::new(),
+        }
     }
 
     /// Puts back what was captured at an earlier moment.
     pub(super) fn restore(&mut self, captures: Map<String, Value>) {
-        if self.document["captures"].as_object() != Some(&captures) {
-            self.document["captures"] = Value::Object(captures);
-            self.scripted = None;
+        if self.has_captures || !captures.is_empty() {
+            self.has_captures = !captures.is_empty();
+            Arc::make_mut(&mut self.document)["captures"] = Value::Object(captures);
         }
     }
 
@@ -73,13 +110,12 @@ impl<'a> View<'a> {
             Scope::Conversation => "state",
             Scope::Contact => "contact_state",
         };
-        if let Some(state) = self.document[group].as_object_mut() {
+        if let Some(state) = Arc::make_mut(&mut self.document)[group].as_object_mut() {
             match &change.value {
                 Some(value) => state.insert(change.key.clone(), value.clone()),
                 None => state.remove(&change.key),
             };
         }
-        self.scripted = None;
     }
 
     /// How far the event's account supports a capability.
@@ -104,24 +140,19 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn evaluate(&mut self, expression: &Expression) -> Result<bool, String> {
-        let (scripts, scripted) = self.scripted();
-        expression.eval(scripts, scripted)
+        expression.eval(&self.surroundings.scripts, &self.scripted())
     }
 
     pub(super) fn run(&mut self, block: &Block) -> Result<Vec<ScriptCall>, String> {
-        let (scripts, scripted) = self.scripted();
-        block.run(scripts, scripted)
+        block.run(&self.surroundings.scripts, &self.scripted())
     }
 
     pub(super) fn decide(&mut self, rule: &ScriptRule) -> Result<Vec<ScriptCall>, String> {
-        let (scripts, scripted) = self.scripted();
-        rule.decide(scripts, scripted)
+        rule.decide(&self.surroundings.scripts, &self.scripted())
     }
 
-    /// The engine, and the fields as scripts see them: copied when a script first looks after a change.
-    fn scripted(&mut self) -> (&'a Engine, &Scripted) {
-        let surroundings = self.surroundings;
-        let scripted = self.scripted.get_or_insert_with(|| Scripted::new(&self.document));
-        (&surroundings.scripts, scripted)
+    /// The fields as scripts see them: shared, and given back before anything changes, so that nothing is copied.
+    fn scripted(&self) -> Scripted {
+        Scripted::shared(Arc::clone(&self.document), self.present.clone())
     }
 }

@@ -17,7 +17,8 @@ use super::answer::Problem;
 use super::state::Shared;
 use crate::engine::Source;
 use crate::model::{Delivery, SourceName};
-use crate::pipeline::{self, Refusal};
+use crate::pipeline::{self, Received, Refusal};
+use crate::signature::Answer;
 use crate::store::Accepted;
 
 /// Seconds that a sender shall wait when we shed load or the store fails.
@@ -37,7 +38,7 @@ pub(super) async fn receive(
         return Problem::new(StatusCode::NOT_FOUND, "there is no such source").into_response();
     };
     let (result, response) = match take(&shared, source, headers, body).await {
-        Ok((status, id)) => (status, Json(json!({ "status": status, "event": id })).into_response()),
+        Ok(answered) => answered,
         Err((result, problem)) => (result, problem.into_response()),
     };
     counter!("rejoinder_deliveries_total", "source" => source.name.to_string(), "result" => result).increment(1);
@@ -50,7 +51,7 @@ async fn take(
     source: &Source,
     headers: HeaderMap,
     body: Body,
-) -> Result<(&'static str, String), (&'static str, Problem)> {
+) -> Result<(&'static str, Response), (&'static str, Problem)> {
     let Ok(_place) = shared.places.try_acquire() else {
         let problem =
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many deliveries at once").retry_after(RETRY_AFTER);
@@ -69,10 +70,19 @@ async fn take(
     })?;
     let delivery = Delivery { headers, body: body.to_vec(), received_at: shared.engine.clock.now() };
     match pipeline::accept(&shared.engine, source, delivery).await {
-        Ok((id, Accepted::New)) => Ok(("accepted", id.to_string())),
-        Ok((id, Accepted::Duplicate)) => Ok(("duplicate", id.to_string())),
+        Ok(received) => Ok(answer(received)),
         Err(refusal) => Err(refuse(shared, source, &refusal)),
     }
+}
+
+fn answer(received: Received) -> (&'static str, Response) {
+    let (status, id) = match received {
+        Received::Event(id, Accepted::New) => ("accepted", id),
+        Received::Event(id, Accepted::Duplicate) => ("duplicate", id),
+        Received::Handshake(Answer::Json(json)) => return ("handshake", Json(json).into_response()),
+        Received::Handshake(Answer::Empty) => return ("handshake", StatusCode::NO_CONTENT.into_response()),
+    };
+    (status, Json(json!({ "status": status, "event": id })).into_response())
 }
 
 fn refuse(shared: &Shared, source: &Source, refusal: &Refusal) -> (&'static str, Problem) {

@@ -35,10 +35,21 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     let Some(handle) = &shared.metrics else {
         return Problem::new(StatusCode::NOT_FOUND, "metrics are not recorded").into_response();
     };
-    if let Ok(counts) = shared.engine.store.counts().await {
+    let store = &shared.engine.store;
+    if let Ok(counts) = store.counts().await {
         gauge!("rejoinder_events_undecided").set(counts.undecided as f64);
         gauge!("rejoinder_sends_open").set(counts.open_sends as f64);
+        gauge!("rejoinder_sends_held").set(counts.held as f64);
         gauge!("rejoinder_sends_dead").set(counts.dead as f64);
+    }
+    if let Ok(quarantines) = store.quarantines().await {
+        let now = shared.engine.clock.now();
+        let active = quarantines.iter().filter(|quarantine| quarantine.is_active(now)).count();
+        gauge!("rejoinder_quarantines_active").set(active as f64);
+    }
+    if let Ok(controls) = store.controls().await {
+        let paused = controls.iter().filter(|control| control.pause.is_some()).count();
+        gauge!("rejoinder_pauses_active").set(paused as f64);
     }
     handle.run_upkeep();
     ([(http::header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()

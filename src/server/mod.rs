@@ -10,6 +10,7 @@ mod listen;
 mod sandbox;
 mod state;
 
+pub use admin::openapi;
 pub use ask::ask;
 pub use listen::{Listening, serve};
 pub use sandbox::router as sandbox_router;

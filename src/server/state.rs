@@ -1,13 +1,15 @@
 //! What the handlers share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
 use crate::engine::Engine;
+use crate::model::BookHash;
+use crate::rules::Book;
 use crate::secret::Secret;
 
 /// Limits on everything that comes from outside.
@@ -46,6 +48,8 @@ pub struct Shared {
     pub reload: Option<Arc<dyn Reload>>,
     /// Places for deliveries.
     pub(super) places: Semaphore,
+    /// The rule book that an event was last explained by, under the hash it was stored by.
+    revived: Mutex<Option<(BookHash, Arc<Book>)>>,
     is_draining: AtomicBool,
 }
 
@@ -53,7 +57,19 @@ impl Shared {
     /// For an engine; without metrics and reload, which the composition root adds.
     pub fn new(engine: Arc<Engine>, limits: Limits, admin_token: Option<Secret>) -> Self {
         let places = Semaphore::new(limits.concurrency);
-        Self { engine, limits, admin_token, metrics: None, reload: None, places, is_draining: AtomicBool::new(false) }
+        let (revived, is_draining) = (Mutex::default(), AtomicBool::new(false));
+        Self { engine, limits, admin_token, metrics: None, reload: None, places, revived, is_draining }
+    }
+
+    /// The rule book of that hash, where an event was last explained by it.
+    pub(super) fn revived(&self, hash: &BookHash) -> Option<Arc<Book>> {
+        let kept = self.revived.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(of, _)| of == hash).map(|(_, book)| Arc::clone(book))
+    }
+
+    /// Keeps the rule book that an event is explained by, in place of the one before.
+    pub(super) fn keep_revived(&self, hash: &BookHash, book: &Arc<Book>) {
+        *self.revived.lock().unwrap_or_else(PoisonError::into_inner) = Some((hash.clone(), Arc::clone(book)));
     }
 
     /// From now on `readyz` says no.

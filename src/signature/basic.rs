@@ -23,8 +23,12 @@ impl Scheme for Basic {
         "HTTP Basic authentication; each of the secrets is `user:password`. Nothing is signed."
     }
 
+    fn takes(&self) -> Vec<&'static str> {
+        vec!["secrets"]
+    }
+
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {
-        let mut faults = settings.refuse_all_but(&["secrets"]);
+        let mut faults = settings.refuse_all_but(&self.takes());
         faults.extend(settings.check_secrets());
         for (index, secret) in settings.secrets.iter().enumerate().filter(|(_, secret)| !secret.is_empty()) {
             let has_password = secret.expose().split_once(':').is_some_and(|(_, password)| !password.is_empty());

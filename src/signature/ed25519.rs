@@ -17,16 +17,11 @@ pub(super) struct Ed25519Keys(pub(super) Vec<VerifyingKey>);
 impl Ed25519Keys {
     /// Reads `keys:`.
     pub(super) fn read(settings: &VerifySettings, faults: &mut Vec<SettingFault>) -> Self {
-        let mut found = Vec::new();
-        for (index, text) in settings.keys.iter().enumerate() {
-            let mut fault = |message: String| faults.push(SettingFault::new(format!("keys/{index}"), message));
-            match keys::public(text) {
-                Ok(PublicKey::Ed25519(key)) => found.push(key),
-                Ok(PublicKey::Rsa(_)) => fault("the key is an RSA key; an Ed25519 key is wanted".to_owned()),
-                Err(message) => fault(message),
-            }
-        }
-        Self(found)
+        let pick = |key| match key {
+            PublicKey::Ed25519(key) => Ok(key),
+            other => Err(other.title()),
+        };
+        Self(keys::read(settings, "an Ed25519 key", pick, faults))
     }
 }
 
@@ -42,7 +37,7 @@ impl Proof for Ed25519Keys {
         let key = keys::private(secret)?;
         match self.0.contains(&key.verifying_key()) {
             true => Ok(Some(key.sign(signed).to_vec())),
-            false => Err("the private key belongs to none of the source's public keys".to_owned()),
+            false => Err(keys::stranger()),
         }
     }
 }

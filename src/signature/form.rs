@@ -115,12 +115,7 @@ impl Form {
 
     /// Whether the request was signed close enough to now, in either direction.
     pub(super) fn check_age(&self, at: Option<Timestamp>, now: Timestamp) -> Result<(), Rejection> {
-        let age = at.map_or(SignedDuration::ZERO, |at| now.duration_since(at));
-        match age {
-            age if age > self.tolerance => Err(Rejection::Stale),
-            age if age < -self.tolerance => Err(Rejection::Future),
-            _ => Ok(()),
-        }
+        at.map_or(Ok(()), |at| check_age(at, now, self.tolerance))
     }
 
     /// The headers of a request that a genuine sender signs; `sign` gives the signatures of bytes, with their prefixes.
@@ -186,7 +181,12 @@ pub(super) fn header_name(key: &str, name: &str, faults: &mut Vec<SettingFault>)
 
 /// A header that is there once and says something. `N/A` is what HighLevel writes where it has no signature.
 pub(super) fn present<'d>(delivery: &'d Delivery, name: &HeaderName) -> Result<&'d str, Rejection> {
-    match delivery.header(name.as_str()) {
+    said(delivery.header(name.as_str()))
+}
+
+/// A text that is there and says something.
+pub(super) fn said(text: Option<&str>) -> Result<&str, Rejection> {
+    match text {
         None | Some("") => Err(Rejection::Missing),
         Some(value) if value.eq_ignore_ascii_case("n/a") => Err(Rejection::Missing),
         Some(value) if value.len() > MAX_HEADER => Err(Rejection::Malformed),
@@ -232,6 +232,15 @@ fn only<'d>(mut found: impl Iterator<Item = &'d str>) -> Result<&'d str, Rejecti
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         _ => Err(Rejection::Malformed),
+    }
+}
+
+/// Whether a request was signed close enough to now, in either direction.
+pub(super) fn check_age(at: Timestamp, now: Timestamp, tolerance: SignedDuration) -> Result<(), Rejection> {
+    match now.duration_since(at) {
+        age if age > tolerance => Err(Rejection::Stale),
+        age if age < -tolerance => Err(Rejection::Future),
+        _ => Ok(()),
     }
 }
 

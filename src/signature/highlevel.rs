@@ -41,8 +41,12 @@ impl Scheme for HighLevel {
          HighLevel's published keys are built in and `keys` replaces them."
     }
 
+    fn takes(&self) -> Vec<&'static str> {
+        vec!["keys"]
+    }
+
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {
-        let mut faults = settings.refuse_all_but(&["keys"]);
+        let mut faults = settings.refuse_all_but(&self.takes());
         let (mut ed25519, mut rsa) = (Vec::new(), Vec::new());
         let own: Vec<&str> = settings.keys.iter().map(String::as_str).collect();
         let texts = if own.is_empty() { &PUBLISHED[..] } else { &own };
@@ -50,6 +54,10 @@ impl Scheme for HighLevel {
             match keys::public(text) {
                 Ok(PublicKey::Ed25519(key)) => ed25519.push(key),
                 Ok(PublicKey::Rsa(key)) => rsa.push(key),
+                Ok(PublicKey::P256(_)) => {
+                    let message = "the key is a P-256 key; an Ed25519 or RSA key is wanted";
+                    faults.push(SettingFault::new(format!("keys/{index}"), message));
+                }
                 Err(message) => faults.push(SettingFault::new(format!("keys/{index}"), message)),
             }
         }
@@ -65,7 +73,7 @@ impl Scheme for HighLevel {
 
 fn over_body(header: HeaderName, proof: Box<dyn Proof>) -> Signed {
     let claims = vec![Claim { prefix: String::new(), proof }];
-    Signed { form: Form::over_body(header), encoding: Encoding::Base64, claims }
+    Signed { form: Form::over_body(header), encoding: Encoding::Base64, claims, greeting: None }
 }
 
 struct Either {

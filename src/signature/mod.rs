@@ -1,32 +1,41 @@
 //! Verify: is this delivery from who it says? Answered from the raw bytes, before anything is parsed.
-//! Schemes stand in a table, one per file; a new one is a file and a line. Nothing here reads JSON or a clock.
+//! Schemes stand in a table, one per file; a new one is a file and a line. Nothing here reads a clock, and nothing reads
+//! JSON before it is verified, but for the one sender that puts its signature there (`mailgun.rs`).
 
 mod basic;
 mod content;
+mod ecdsa;
 mod ed25519;
 mod encoding;
 mod form;
+mod handshake;
 mod highlevel;
 mod hmac;
 mod keys;
+mod mailgun;
 mod none;
 mod presets;
 mod rsa;
 mod schemes;
 mod settings;
 mod signed;
+mod standard;
 mod token;
+mod twilio;
 
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod vectors;
 
+use http::HeaderValue;
 use jiff::Timestamp;
 
 pub use ed25519::generate_ed25519;
+pub use handshake::Answer;
 pub use schemes::{SCHEMES, scheme};
 pub use settings::{Encoding, HashName, KeyForm, SettingFault, VerifySettings};
+pub use standard::standard_webhooks;
 
 use crate::model::Delivery;
 use crate::secret::Secret;
@@ -39,6 +48,9 @@ pub trait Scheme: Send + Sync {
     /// One sentence for the reference: what is signed, with what, in which header, and where that is documented.
     fn summary(&self) -> &'static str;
 
+    /// The settings it takes beside `scheme`; every other one is a fault.
+    fn takes(&self) -> Vec<&'static str>;
+
     /// A verifier for one source, or everything that is wrong with its settings.
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>>;
 }
@@ -50,6 +62,22 @@ pub trait Verifier: Send + Sync {
 
     /// The headers a genuine sender would add, for `rejoinder send` and the demo.
     fn sign(&self, signing: &Signing<'_>) -> Result<Vec<(String, String)>, String>;
+
+    /// The body that a genuine sender would send: `signing.body`, unless the scheme's signature lies in the body.
+    fn seal(&self, signing: &Signing<'_>) -> Result<Vec<u8>, String> {
+        Ok(signing.body.to_vec())
+    }
+
+    /// The answer to a delivery that only asks whether somebody is there. It is no event, and nothing is kept of it.
+    fn handshake(&self, _: &VerifiedDelivery) -> Option<Answer> {
+        None
+    }
+
+    /// What is good for one event only, for schemes whose signature does not cover the body: whoever saw one delivery could
+    /// put its signature over another body.
+    fn token(&self, _: &VerifiedDelivery) -> Option<String> {
+        None
+    }
 }
 
 /// What is to be signed.
@@ -62,6 +90,19 @@ pub struct Signing<'a> {
     pub now: Timestamp,
     /// The private key in PEM or base64, for schemes whose verifier holds public keys only.
     pub private_key: Option<&'a Secret>,
+}
+
+impl Signing<'_> {
+    /// Whether the body is a form rather than JSON, for schemes that sign the two differently.
+    fn is_form(&self) -> bool {
+        let first = self.body.trim_ascii_start().first();
+        !matches!(first, None | Some(b'{' | b'['))
+    }
+
+    /// The content type of the body.
+    fn content_type(&self) -> HeaderValue {
+        HeaderValue::from_static(if self.is_form() { "application/x-www-form-urlencoded" } else { "application/json" })
+    }
 }
 
 /// Why a delivery was rejected. For the log and the doctor; a caller learns nothing but 401.
@@ -82,6 +123,9 @@ pub enum Rejection {
     /// No key gives this signature over these bytes.
     #[error("no key gives this signature over these bytes")]
     Mismatch,
+    /// The signature is good for one event, and was used for another one.
+    #[error("the signature was used for another event")]
+    Replayed,
     /// Authentic, but meant for another tenant of the provider.
     #[error("the delivery is authentic but belongs to another tenant")]
     ForeignTenant,
@@ -96,6 +140,7 @@ impl Rejection {
             Self::Stale => "stale",
             Self::Future => "future",
             Self::Mismatch => "mismatch",
+            Self::Replayed => "replayed",
             Self::ForeignTenant => "foreign_tenant",
         }
     }

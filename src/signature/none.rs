@@ -18,8 +18,12 @@ impl Scheme for Open {
         "Accepts every request, whoever sent it. For a source that nobody else can reach."
     }
 
+    fn takes(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {
-        let faults = settings.refuse_all_but(&[]);
+        let faults = settings.refuse_all_but(&self.takes());
         if faults.is_empty() { Ok(Box::new(Open)) } else { Err(faults) }
     }
 }

@@ -4,6 +4,7 @@
 use jiff::SignedDuration;
 
 use super::form::Names;
+use super::handshake::{self, Greeting};
 use super::{Encoding, HashName, KeyForm};
 
 /// How one sender signs.
@@ -18,8 +19,8 @@ pub(super) struct Preset {
     pub(super) list: Option<&'static str>,
     /// What stands before a signature by HMAC, if it uses that.
     pub(super) hmac: Option<&'static str>,
-    /// What stands before a signature by Ed25519, if it uses that.
-    pub(super) ed25519: Option<&'static str>,
+    /// What stands before a signature that public keys verify, and of which kind these are, if it uses that.
+    pub(super) keys: Option<(KeyKind, &'static str)>,
     /// The hash under the HMAC.
     pub(super) hash: HashName,
     /// How a secret becomes an HMAC key.
@@ -32,6 +33,19 @@ pub(super) struct Preset {
     pub(super) content: &'static str,
     /// How far the time stamp may be off, where there is one.
     pub(super) tolerance: SignedDuration,
+    /// How it asks whether somebody is there, if it does.
+    pub(super) greeting: Option<Greeting>,
+}
+
+/// A kind of public keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    /// Ed25519.
+    Ed25519,
+    /// RSA, with SHA-256.
+    Rsa,
+    /// P-256, with SHA-256.
+    P256,
 }
 
 /// Where and how a time stamp is written. In a header, every form is read; this is the one that is written.
@@ -63,13 +77,14 @@ const PLAIN: Preset = Preset {
     headers: &[],
     list: None,
     hmac: Some(""),
-    ed25519: None,
+    keys: None,
     hash: HashName::Sha256,
     key: KeyForm::Utf8,
     encoding: Encoding::Hex,
     stamp: Stamp::None,
     content: "{body}",
     tolerance: SignedDuration::from_mins(5),
+    greeting: None,
 };
 
 const fn header(signature: &'static str) -> Names<'static> {
@@ -99,9 +114,27 @@ pub(super) const ED25519: Preset = Preset {
     name: "ed25519",
     summary: "Ed25519 with public keys; header, encoding, prefix, list, time stamp and content are settings.",
     hmac: None,
-    ed25519: Some(""),
+    keys: Some((KeyKind::Ed25519, "")),
     encoding: Encoding::Auto,
     ..PLAIN
+};
+
+/// Any sender that uses RSA; everything is a setting.
+pub(super) const RSA_SHA256: Preset = Preset {
+    name: "rsa-sha256",
+    summary: "RSA with SHA-256 and PKCS#1 v1.5 padding, with public keys of 2048 to 8192 bits; the settings are those of \
+              `ed25519`.",
+    keys: Some((KeyKind::Rsa, "")),
+    ..ED25519
+};
+
+/// Any sender that uses ECDSA; everything is a setting.
+pub(super) const ECDSA_P256_SHA256: Preset = Preset {
+    name: "ecdsa-p256-sha256",
+    summary: "ECDSA over P-256 with SHA-256, with public keys; signatures in DER, or r and s in 64 bytes; the settings are \
+              those of `ed25519`.",
+    keys: Some((KeyKind::P256, "")),
+    ..ED25519
 };
 
 /// docs.sequenzy.com/integrations/outbound-webhooks. It is silent on the encoding, on the tolerance and on whether
@@ -135,7 +168,7 @@ pub(super) const STANDARD_WEBHOOKS: Preset = Preset {
     headers: &[WEBHOOK],
     list: Some(" "),
     hmac: Some("v1,"),
-    ed25519: Some("v1a,"),
+    keys: Some((KeyKind::Ed25519, "v1a,")),
     key: KeyForm::Whsec,
     encoding: Encoding::Base64,
     stamp: Stamp::Unix,
@@ -172,14 +205,16 @@ pub(super) const STRIPE: Preset = Preset {
     ..PLAIN
 };
 
-/// api.slack.com/authentication/verifying-requests-from-slack.
+/// api.slack.com/authentication/verifying-requests-from-slack, api.slack.com/events/url_verification.
 pub(super) const SLACK: Preset = Preset {
     name: "slack",
-    summary: "HMAC-SHA256 of `v0:{timestamp}:{body}` in X-Slack-Signature, as `v0=` and hexadecimal.",
+    summary: "HMAC-SHA256 of `v0:{timestamp}:{body}` in X-Slack-Signature, as `v0=` and hexadecimal. `url_verification` is \
+              answered.",
     headers: &[dated("x-slack-signature", "x-slack-request-timestamp")],
     hmac: Some("v0="),
     stamp: Stamp::Unix,
     content: "v0:{timestamp}:{body}",
+    greeting: Some(handshake::slack),
     ..PLAIN
 };
 
@@ -234,14 +269,16 @@ pub(super) const FRONT: Preset = Preset {
     ..PLAIN
 };
 
-/// dev.frontapp.com/docs/application-webhooks, which dates in milliseconds.
+/// dev.frontapp.com/docs/application-webhooks, which dates in milliseconds and asks before it is saved.
 pub(super) const FRONT_APP: Preset = Preset {
     name: "front-app",
-    summary: "Front's application webhooks: HMAC-SHA256 of `{timestamp}:{body}` in X-Front-Signature, in base64.",
+    summary: "Front's application webhooks: HMAC-SHA256 of `{timestamp}:{body}` in X-Front-Signature, in base64. \
+              `sync` is answered with its challenge.",
     headers: &[dated("x-front-signature", "x-front-request-timestamp")],
     encoding: Encoding::Base64,
     stamp: Stamp::UnixMillis,
     content: "{timestamp}:{body}",
+    greeting: Some(handshake::front),
     ..PLAIN
 };
 
@@ -261,4 +298,29 @@ pub(super) const LINEAR: Preset = Preset {
     summary: "HMAC-SHA256 of the body in Linear-Signature, in hexadecimal.",
     headers: &[header("linear-signature")],
     ..PLAIN
+};
+
+/// docs.discord.com/developers/interactions/overview and …/events/webhook-events. The key is the application's public key,
+/// in hexadecimal.
+pub(super) const DISCORD: Preset = Preset {
+    name: "discord",
+    summary: "Ed25519 of `{timestamp}{body}` in X-Signature-Ed25519, in hexadecimal. PING is answered.",
+    headers: &[dated("x-signature-ed25519", "x-signature-timestamp")],
+    encoding: Encoding::Hex,
+    stamp: Stamp::Unix,
+    content: "{timestamp}{body}",
+    greeting: Some(handshake::discord),
+    ..ED25519
+};
+
+/// twilio.com/docs/sendgrid, "Getting started with the Event Webhook security features". It names no tolerance.
+pub(super) const SENDGRID: Preset = Preset {
+    name: "sendgrid",
+    summary: "ECDSA over P-256 with SHA-256 of `{timestamp}{body}` in X-Twilio-Email-Event-Webhook-Signature, in base64; \
+              the key is SendGrid's verification key.",
+    headers: &[dated("x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp")],
+    encoding: Encoding::Base64,
+    stamp: Stamp::Unix,
+    content: "{timestamp}{body}",
+    ..ECDSA_P256_SHA256
 };

@@ -1,7 +1,8 @@
 //! Every scheme. A new one is a line here and its values or its file.
 //! The order is that of the reference and means nothing else.
 
-use super::{Scheme, basic::Basic, highlevel::HighLevel, none::Open, presets, token::Token};
+use super::highlevel::HighLevel;
+use super::{Scheme, basic::Basic, mailgun::Mailgun, none::Open, presets, token::Token, twilio::Twilio};
 
 /// The schemes that can be written under `verify.scheme`.
 pub static SCHEMES: &[&dyn Scheme] = &[
@@ -21,8 +22,14 @@ pub static SCHEMES: &[&dyn Scheme] = &[
     &presets::FRONT_APP,
     &presets::HELPSCOUT,
     &presets::LINEAR,
+    &presets::DISCORD,
+    &Mailgun,
+    &presets::SENDGRID,
+    &Twilio,
     &presets::HMAC,
     &presets::ED25519,
+    &presets::RSA_SHA256,
+    &presets::ECDSA_P256_SHA256,
     &Token,
     &Basic,
     &Open,

@@ -15,7 +15,7 @@ pub struct VerifySettings {
     /// Shared secrets. All are tried, so that a rotation never drops an event.
     #[serde(default)]
     pub secrets: Vec<Secret>,
-    /// Public keys, PEM or base64. All are tried.
+    /// Public keys, PEM or base64. All are tried, so that a rotation never drops an event.
     #[serde(default)]
     pub keys: Vec<String>,
     /// The header that carries the signature or token.
@@ -36,10 +36,12 @@ pub struct VerifySettings {
     pub id_header: Option<String>,
     /// How far the time stamp may be off in either direction, such as `5m`; the scheme's own by default.
     #[serde(default, deserialize_with = "crate::model::duration::optional::deserialize")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<crate::model::duration::Written>")]
     pub tolerance: Option<SignedDuration>,
     /// How a secret becomes a key; default utf8.
     pub key: Option<KeyForm>,
+    /// The address at which the sender reaches this source, for schemes that sign it; written as it is at the sender.
+    pub url: Option<String>,
 }
 
 impl VerifySettings {
@@ -58,6 +60,7 @@ impl VerifySettings {
             ("id_header", self.id_header.is_some()),
             ("tolerance", self.tolerance.is_some()),
             ("key", self.key.is_some()),
+            ("url", self.url.is_some()),
         ];
         let known = if takes.is_empty() { "no settings".to_owned() } else { takes.join(", ") };
         let refused = written.iter().filter(|(key, is_written)| *is_written && !takes.contains(key));

@@ -3,11 +3,14 @@
 
 use jiff::Timestamp;
 
+use super::ecdsa::P256Keys;
 use super::ed25519::Ed25519Keys;
 use super::form::Form;
+use super::handshake::{Answer, Greeting};
 use super::hmac::SharedKeys;
-use super::presets::Preset;
-use super::{Encoding, Rejection, Scheme, SettingFault, Signing, Verifier, VerifySettings};
+use super::presets::{KeyKind, Preset};
+use super::rsa::RsaKeys;
+use super::{Encoding, Rejection, Scheme, SettingFault, Signing, VerifiedDelivery, Verifier, VerifySettings};
 use crate::model::Delivery;
 use crate::secret::Secret;
 
@@ -31,6 +34,7 @@ pub(super) struct Signed {
     pub(super) form: Form,
     pub(super) encoding: Encoding,
     pub(super) claims: Vec<Claim>,
+    pub(super) greeting: Option<Greeting>,
 }
 
 impl Verifier for Signed {
@@ -64,21 +68,9 @@ impl Verifier for Signed {
             }
         })
     }
-}
 
-impl Preset {
-    /// The settings that the preset takes: those that make sense with what it fixes.
-    fn takes(&self) -> Vec<&'static str> {
-        let is_generic = self.headers.is_empty();
-        let groups: [(bool, &[&str]); 6] = [
-            (self.hmac.is_some(), &["secrets", "key"]),
-            (self.ed25519.is_some(), &["keys"]),
-            (true, &["header", "encoding"]),
-            (is_generic || self.is_dated(), &["tolerance"]),
-            (is_generic, &["prefix", "list", "content", "timestamp_header", "id_header"]),
-            (is_generic && self.hmac.is_some(), &["hash"]),
-        ];
-        groups.into_iter().filter(|(is_taken, _)| *is_taken).flat_map(|(_, names)| names.iter().copied()).collect()
+    fn handshake(&self, verified: &VerifiedDelivery) -> Option<Answer> {
+        self.greeting.and_then(|greeting| greeting(verified))
     }
 }
 
@@ -91,10 +83,24 @@ impl Scheme for Preset {
         self.summary
     }
 
+    // Those that make sense with what the preset fixes.
+    fn takes(&self) -> Vec<&'static str> {
+        let is_generic = self.headers.is_empty();
+        let groups: [(bool, &[&str]); 6] = [
+            (self.hmac.is_some(), &["secrets", "key"]),
+            (self.keys.is_some(), &["keys"]),
+            (true, &["header", "encoding"]),
+            (is_generic || self.is_dated(), &["tolerance"]),
+            (is_generic, &["prefix", "list", "content", "timestamp_header", "id_header"]),
+            (is_generic && self.hmac.is_some(), &["hash"]),
+        ];
+        groups.into_iter().filter(|(is_taken, _)| *is_taken).flat_map(|(_, names)| names.iter().copied()).collect()
+    }
+
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {
         let mut faults = settings.refuse_all_but(&self.takes());
         if settings.secrets.is_empty() && settings.keys.is_empty() {
-            let wanted = match (self.hmac, self.ed25519) {
+            let wanted = match (self.hmac, self.keys) {
                 (Some(_), Some(_)) => "`secrets` or `keys`",
                 (None, Some(_)) => "`keys`",
                 _ => "`secrets`",
@@ -109,12 +115,18 @@ impl Scheme for Preset {
         if let Some(prefix) = self.hmac {
             claim(prefix, Box::new(SharedKeys::read(settings, self.hash, self.key, &mut faults)) as Box<dyn Proof>);
         }
-        if let Some(prefix) = self.ed25519 {
-            claim(prefix, Box::new(Ed25519Keys::read(settings, &mut faults)));
+        if let Some((kind, prefix)) = self.keys {
+            let proof: Box<dyn Proof> = match kind {
+                KeyKind::Ed25519 => Box::new(Ed25519Keys::read(settings, &mut faults)),
+                KeyKind::Rsa => Box::new(RsaKeys::read(settings, &mut faults)),
+                KeyKind::P256 => Box::new(P256Keys::read(settings, &mut faults)),
+            };
+            claim(prefix, proof);
         }
         match form {
             Some(form) if faults.is_empty() => {
-                Ok(Box::new(Signed { form, encoding: settings.encoding.unwrap_or(self.encoding), claims }))
+                let encoding = settings.encoding.unwrap_or(self.encoding);
+                Ok(Box::new(Signed { form, encoding, claims, greeting: self.greeting }))
             }
             _ => Err(faults),
         }

@@ -22,8 +22,12 @@ impl Scheme for Token {
         "A secret in the header that `header` names, behind `prefix` if one is set (such as `Bearer `). Nothing is signed."
     }
 
+    fn takes(&self) -> Vec<&'static str> {
+        vec!["header", "prefix", "secrets"]
+    }
+
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {
-        let mut faults = settings.refuse_all_but(&["header", "prefix", "secrets"]);
+        let mut faults = settings.refuse_all_but(&self.takes());
         faults.extend(settings.check_secrets());
         let header = match &settings.header {
             Some(name) => header_name("header", name, &mut faults),

@@ -14,8 +14,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, BookHash, ContactRecord, ConversationRecord, Decision, Event, EventId, EventKind, Facts, LaneKey,
-    Send as OutgoingSend, SendId, SourceName,
+    AccountName, BookHash, ContactRecord, Control, ControlChange, ConversationRecord, Curbs, Decision, Event, EventId,
+    EventKind, Facts, Hand, LaneKey, Quarantine, QuarantineId, Scope, Send as OutgoingSend, SendId, SourceName,
+    WindowKey,
 };
 
 /// Why the store could not do its work.
@@ -67,18 +68,22 @@ pub struct EventClaim {
     pub contact: ContactRecord,
     /// The send of ours that this message is, where the ledger knows it.
     pub own: Option<SendId>,
+    /// How many sends of ours led to the event, one from the other.
+    pub depth: u8,
     /// Proof of the lease.
     pub fence: u64,
 }
 
 impl EventClaim {
-    /// The facts at a moment.
-    pub fn facts(&self, now: Timestamp) -> Facts {
+    /// The facts at a moment, with what stands against replies.
+    pub fn facts(&self, curbs: Curbs, now: Timestamp) -> Facts {
         Facts {
             event: self.event.clone(),
             conversation: self.conversation.clone(),
             contact: self.contact.clone(),
             is_own: self.own.is_some(),
+            depth: self.depth,
+            curbs,
             now,
         }
     }
@@ -91,6 +96,8 @@ pub struct SendClaim {
     pub send: OutgoingSend,
     /// What it answers.
     pub event: Event,
+    /// The conversation as it stands.
+    pub conversation: ConversationRecord,
     /// Proof of the lease.
     pub fence: u64,
 }
@@ -106,7 +113,18 @@ pub enum Commit {
     FactsChanged,
 }
 
-/// Which events to list, newest first.
+/// Which end of a list comes first, in the order of acceptance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOrder {
+    /// What was accepted last.
+    #[default]
+    Newest,
+    /// What was accepted first.
+    Oldest,
+}
+
+/// Which events to list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventQuery {
@@ -120,6 +138,10 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Accepted before this event, to page on.
     pub before: Option<EventId>,
+    /// Accepted after this event, to page on when the oldest come first.
+    pub after: Option<EventId>,
+    /// Which come first; the newest by default.
+    pub order: EventOrder,
     /// At most so many; 0 stands for 100.
     pub limit: usize,
 }
@@ -130,12 +152,16 @@ pub struct EventQuery {
 pub struct SendQuery {
     /// In this state, by its [name](crate::model::SendState::name).
     pub state: Option<String>,
+    /// Held for this cause, by its [word](crate::model::HoldCause::as_str).
+    pub cause: Option<String>,
     /// Of this account.
     pub account: Option<AccountName>,
     /// Of this rule.
     pub rule: Option<String>,
     /// For this event.
     pub event: Option<EventId>,
+    /// Created before this send, to page on.
+    pub before: Option<SendId>,
     /// At most so many; 0 stands for 100.
     pub limit: usize,
 }
@@ -156,19 +182,21 @@ pub struct Counts {
     pub undecided: usize,
     /// Sends that wait for their time, their turn, or certainty.
     pub open_sends: usize,
+    /// Sends that wait for a person.
+    pub held: usize,
     /// Dead letters.
     pub dead: usize,
 }
 
-/// Whether a dead letter could be changed.
+/// Whether something that waits for a person could be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// It was.
     Done,
-    /// There is no such send.
+    /// There is no such thing.
     NotFound,
-    /// It is not a dead letter.
-    NotDead,
+    /// It is not in a state in which this can be done.
+    WrongState,
 }
 
 /// Whether redriving keeps the idempotency key.
@@ -186,6 +214,11 @@ pub trait Store: Send + Sync {
     /// Keeps an event unless its id is known. Durable when it returns.
     async fn accept(&self, event: Event) -> Result<Accepted, StoreError>;
 
+    /// Ties a token that is good once at a source to an event, kept or not. False if it is tied to another event. So a
+    /// delivery that could not be kept can come again, and nothing can come in its place. Durable when it returns; forgotten
+    /// with the events of its time.
+    async fn redeem(&self, token: &str, event: &Event) -> Result<bool, StoreError>;
+
     /// Leases the oldest event that waits and whose lane is free: no event of it leased, no older one waiting, no send of
     /// it being delivered. Oldest means accepted first, not the provider's time: that order is the only one that is known
     /// when the first of two events is claimed. A lease that ended is over when somebody claims at a later time.
@@ -193,11 +226,12 @@ pub trait Store: Send + Sync {
 
     /// Keeps a decision with its sends and records, calls off what it cancels, and confirms the send that the event turned
     /// out to be, also if that was a dead letter: all or nothing. The contact's version is one more than the claim's,
-    /// whatever the decision says. Durable when it returns.
+    /// whatever the decision says. The windows it counted in must be as they were read. Durable when it returns.
     async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError>;
 
-    /// Leases the send of the account that is due longest and whose lane is free: no send of it leased. The start of an
-    /// attempt is durable when it returns. A send in state `unknown` is leased as it is; one whose lease ended during an
+    /// Leases the send of the account that is due longest and whose lane is free: no send of it leased, and no event of it
+    /// waiting or leased, because what was accepted may call the send off. An event waits only for sends that are leased, so
+    /// the two never wait for each other. The start of an attempt is durable when it returns. A send in state `unknown` is leased as it is; one whose lease ended during an
     /// attempt has become `unknown`.
     async fn claim_send(
         &self,
@@ -210,13 +244,13 @@ pub trait Store: Send + Sync {
     async fn commit_attempt(&self, claim: &SendClaim, send: OutgoingSend) -> Result<Commit, StoreError>;
 
     /// When there is something to do for the account: the next time at which an open send is due, or at which the lease that
-    /// holds up its lane ends.
+    /// holds up its lane ends. Lanes with an event that waits do not count: deciding it is what there is to do.
     async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError>;
 
     /// An event by its id.
     async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError>;
 
-    /// Events, newest first, at most 1000. Lists leave out what cannot be read and name it in the log.
+    /// Events in the order that is asked for, at most 1000. Lists leave out what cannot be read and name it in the log.
     async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError>;
 
     /// A send by its id.
@@ -225,11 +259,31 @@ pub trait Store: Send + Sync {
     /// Sends, newest first, at most 1000.
     async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError>;
 
-    /// Puts a dead letter back into the outbox, due at `now`.
-    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError>;
+    /// Puts a dead letter back into the outbox, due at once. Only what happens from now on can call it off.
+    async fn redrive(&self, id: &SendId, key: Key, hand: &Hand) -> Result<Changed, StoreError>;
 
-    /// Drops a dead letter with a reason.
-    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError>;
+    /// Puts a held send back into the outbox, due at once.
+    async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError>;
+
+    /// Drops a dead letter or a held send, with a reason.
+    async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError>;
+
+    /// What stands against replies in a lane: the windows asked for, the quarantines over them that are not released, and
+    /// the orders for everything, for rules, for accounts and for the lane.
+    async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError>;
+
+    /// Every order, by scope.
+    async fn controls(&self) -> Result<Vec<Control>, StoreError>;
+
+    /// Changes what is ordered for a scope, in one step, and answers what stands then; an order that says nothing any more
+    /// is forgotten. Durable when it returns.
+    async fn change_control(&self, scope: &Scope, change: &ControlChange) -> Result<(Changed, Control), StoreError>;
+
+    /// Every quarantine that is kept, newest first, also those that are over.
+    async fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError>;
+
+    /// Lifts a quarantine that holds, and empties its windows. Durable when it returns.
+    async fn release_quarantine(&self, id: &QuarantineId, hand: &Hand) -> Result<Changed, StoreError>;
 
     /// Keeps the files of a rule book under its hash: pairs of name and text.
     async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError>;
@@ -243,8 +297,8 @@ pub trait Store: Send + Sync {
     /// The credential last kept under the name.
     async fn credential(&self, name: &str) -> Result<Option<crate::secret::Secret>, StoreError>;
 
-    /// Forgets events received before `before` that are decided and have no open or dead send, with their decisions and
-    /// sends, and ledger entries of that age. Answers how many events were forgotten.
+    /// Forgets events received before `before` that are decided and have no open, held or dead send, with their decisions
+    /// and sends, and ledger entries, windows, quarantines and resumptions of that age. Answers how many events were forgotten.
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError>;
 
     /// What is in the store.

@@ -1,16 +1,20 @@
 //! One YAML file: its text, its value, and the way from a value back to its line.
 
+use std::sync::OnceLock;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::fault::{Fault, Faults};
-use super::place;
+use super::place::Places;
 
 /// One YAML file. Values are addressed by JSON pointer (RFC 6901), such as `/rules/3/when`.
 #[derive(Clone, Debug)]
 pub struct Document {
     file: String,
     text: String,
+    /// Read when a place is first asked for.
+    places: OnceLock<Places>,
     pub(super) value: Value,
     /// Pointers whose text came from the environment or a file: never shown in a fault.
     pub(super) hidden: Vec<String>,
@@ -30,7 +34,18 @@ impl Document {
             Ok(value) => value,
             Err(error) => return Err(whole(&file, format!("cannot be read as plain keys and values: {error}")).into()),
         };
-        Ok(Self { file, text, value, hidden: Vec::new(), overrides: Vec::new() })
+        Ok(Self { file, text, places: OnceLock::new(), value, hidden: Vec::new(), overrides: Vec::new() })
+    }
+
+    /// Reads a file's text as JSON. Places are found as in YAML.
+    pub fn parse_json(file: impl Into<String>, text: impl Into<String>) -> Result<Self, Faults> {
+        let (file, text) = (file.into(), text.into());
+        let value = serde_json::from_str(&text).map_err(|error| {
+            let said = error.to_string();
+            let message = format!("not JSON: {}", said.split(" at line ").next().unwrap_or(&said));
+            Fault { file: file.clone(), line: error.line(), column: error.column().max(1), message }
+        })?;
+        Ok(Self { file, text, places: OnceLock::new(), value, hidden: Vec::new(), overrides: Vec::new() })
     }
 
     /// The file's name as the user gave it.
@@ -79,7 +94,7 @@ impl Document {
         if let Some((_, variable)) = self.overrides.iter().find(|(at, _)| is_within(pointer, at)) {
             return whole(&format!("environment variable {variable}"), message);
         }
-        let (line, column) = place::locate(&self.text, pointer).unwrap_or((0, 0));
+        let (line, column) = self.marks().locate(pointer).unwrap_or((0, 0));
         Fault { file: self.file.clone(), line, column, message }
     }
 
@@ -91,23 +106,30 @@ impl Document {
         }
     }
 
-    /// A fault in line `line`, from 1, of the text at `pointer`: of a template or a script.
-    pub fn fault_in_text(&self, pointer: &str, line: usize, message: impl Into<String>) -> Fault {
-        match place::locate_in_text(&self.text, pointer, line) {
+    /// A fault inside the text at `pointer`, of a template or a script: at its line and column, both from 1.
+    pub fn fault_in_text(&self, pointer: &str, at: (usize, usize), message: impl Into<String>) -> Fault {
+        match self.marks().locate_in_text(&self.text, pointer, at) {
             Some((line, column)) => Fault { file: self.file.clone(), line, column, message: message.into() },
             None => self.fault(pointer, message),
         }
     }
 
-    /// `file:line` for each pointer, with one reading of the text.
+    /// The line of the value at `pointer`, from 1; of the nearest value around it where it is not in the text.
+    pub fn line(&self, pointer: &str) -> Option<usize> {
+        self.marks().locate(pointer).map(|(line, _)| line)
+    }
+
+    /// `file:line` for each pointer.
     pub fn places(&self, pointers: &[String]) -> Vec<String> {
-        place::locate_all(&self.text, pointers)
-            .into_iter()
-            .map(|place| match place {
-                Some((line, _)) => format!("{}:{line}", self.file),
-                None => self.file.clone(),
-            })
-            .collect()
+        let place = |pointer: &String| match self.line(pointer) {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
+        };
+        pointers.iter().map(place).collect()
+    }
+
+    fn marks(&self) -> &Places {
+        self.places.get_or_init(|| Places::read(&self.text))
     }
 
     /// The value as a type. Call after a [`Structure`](super::Structure) has found nothing; what serde still refuses is

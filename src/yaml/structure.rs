@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::fault::{Faults, Wrong, suggest};
+use super::remedy;
 
 /// A compiled schema.
 pub struct Structure {
@@ -48,9 +49,8 @@ impl Structure {
         let shown = || shown(error, document, node);
         match error.kind() {
             Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-                let known = self.known_keys(error);
                 for key in unexpected {
-                    let hint = suggest(key, known.iter().map(String::as_str));
+                    let hint = remedy::unknown_key(key, node);
                     let at = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
                     found.push((at, format!("unknown key `{key}`{hint}")));
                 }
@@ -60,14 +60,20 @@ impl Structure {
             }
             Kind::Enum { options } => found.push((pointer, enum_message(&shown(), error.instance(), options))),
             Kind::Constant { expected_value } => {
-                found.push((pointer, format!("{} is not {expected_value}", shown())));
+                let write = remedy::constant(&pointer, expected_value);
+                let said = format!("{}{} is not {expected_value}{write}", unseen(&shown(), &pointer), shown());
+                found.push((pointer, said));
             }
             Kind::Type { .. } => {
                 let wanted = wanted_types(error);
                 // Where a mapping or a list belongs, a plain value helps nobody and may be a secret in the wrong place.
-                let shown = if takes_scalar(&wanted) { shown() } else { form_of(error.instance()).to_owned() };
-                found.push((pointer, format!("{shown} is not {wanted}")));
+                let takes_scalar = takes_scalar(&wanted);
+                let shown = if takes_scalar { shown() } else { form_of(error.instance()).to_owned() };
+                let write = if takes_scalar { String::new() } else { remedy::form(&pointer, &wanted, node) };
+                found.push((pointer.clone(), format!("{}{shown} is not {wanted}{write}", unseen(&shown, &pointer))));
             }
+            // With words of its own the pattern is for editors; here who reads the value says the same and more.
+            Kind::Pattern { .. } if node.is_some_and(|node| node["patternErrorMessage"].is_string()) => {}
             Kind::Pattern { .. } => {
                 let example = node.and_then(|node| node["examples"][0].as_str());
                 let example = example.map(|example| format!("; write it like {example}")).unwrap_or_default();
@@ -75,12 +81,15 @@ impl Structure {
             }
             Kind::AnyOf { context } | Kind::OneOfNotValid { context } => match likely_branch(error, context) {
                 Some(branch) => branch.iter().for_each(|inner| self.describe(inner, document, found)),
-                None => found.push((pointer, no_branch(&shown(), error.instance(), context))),
+                None => {
+                    let said = no_branch(&shown(), error.instance(), context);
+                    found.push((pointer.clone(), format!("{}{said}", unseen(&shown(), &pointer))));
+                }
             },
             Kind::MinItems { .. } | Kind::MinLength { .. } | Kind::MinProperties { .. }
                 if is_empty(error.instance()) =>
             {
-                found.push((pointer, "must not be empty".to_owned()));
+                found.push((pointer.clone(), remedy::empty(&pointer, error.instance(), node)));
             }
             Kind::MaxProperties { limit: 1 } => {
                 found.push((
@@ -100,11 +109,6 @@ impl Structure {
         let path = error.schema_path().as_str();
         self.schema.pointer(path.rsplit_once('/').map_or("", |(parent, _)| parent))
     }
-
-    fn known_keys(&self, error: &ValidationError<'_>) -> Vec<String> {
-        let properties = self.schema_node(error).and_then(|node| node.get("properties")).and_then(Value::as_object);
-        properties.map(|map| map.keys().cloned().collect()).unwrap_or_default()
-    }
 }
 
 /// The value as an error may show it: short, and never a secret.
@@ -118,6 +122,11 @@ fn shown(error: &ValidationError<'_>, document: &Document, node: Option<&Value>)
         other @ (Value::Number(_) | Value::Bool(_)) => format!("`{other}`"),
         other => form_of(other).to_owned(),
     }
+}
+
+/// The name of the value, where the value itself is not shown.
+fn unseen(shown: &str, pointer: &str) -> String {
+    if shown.starts_with('`') { String::new() } else { remedy::of(pointer) }
 }
 
 /// Whether the schema marks the value, or a form or item of it, as a secret.
@@ -264,20 +273,41 @@ mod tests {
         let structure = Structure::new(schema).unwrap();
         let text = "mode: shadwo\nport: eight\nnam: x\nwho:\n  alais: y\nkey: 12345\nkeys: hunter2\non: recieved\n";
         let document = Document::parse("r.yaml", text).unwrap();
-        insta::assert_snapshot!(structure.check(&document).or(()).unwrap_err().to_string(), @r"
+        insta::assert_snapshot!(structure.check(&document).or(()).unwrap_err().to_string(), @"
         r.yaml:1:1: `shadwo` is not known here; did you mean `shadow`? (known: auto, shadow)
         r.yaml:1:1: missing key `name`
         r.yaml:2:1: `eight` is not a whole number
         r.yaml:3:1: unknown key `nam`; did you mean `name`? (known: name, mode, port, key, keys, on, who)
         r.yaml:5:3: unknown key `alais`; did you mean `alias`? (known: alias)
-        r.yaml:6:1: the value is not a text
-        r.yaml:7:1: a text is not a list
+        r.yaml:6:1: `key`: the value is not a text
+        r.yaml:7:1: `keys`: a text is not a list; write `keys: [ … ]`
         r.yaml:8:1: `recieved` is not known here; did you mean `received`? (known: received, sent)
         ");
         let document = Document::parse("r.yaml", "name: x\non: [recieved]\nkeys: [hunter2, 7]\n").unwrap();
-        insta::assert_snapshot!(structure.check(&document).or(()).unwrap_err().to_string(), @r"
+        insta::assert_snapshot!(structure.check(&document).or(()).unwrap_err().to_string(), @"
         r.yaml:2:6: `recieved` is not known here; did you mean `received`? (known: received, sent)
-        r.yaml:3:17: the value is not a text
+        r.yaml:3:17: an entry of `keys`: the value is not a text
+        ");
+    }
+
+    #[test]
+    fn what_no_schema_of_ours_needs_is_said_as_well() {
+        let words: Vec<String> = (0..30).map(|number| format!("word{number:02}")).collect();
+        let structure = Structure::new(serde_json::json!({ "properties": {
+            "number": { "enum": [1, 2] },
+            "many": { "enum": words },
+            "none": false,
+            "secret": { "writeOnly": true, "minLength": 9 },
+            "low": { "minimum": 5 }
+        } }));
+        let text = "number: 3\nmany: everything\nnone: 1\nsecret: planted\nlow: 4\n";
+        let faults = structure.unwrap().check(&Document::parse("a.yaml", text).unwrap()).to_string();
+        insta::assert_snapshot!(faults, @"
+        a.yaml:1:1: `3` is not one of [1,2]
+        a.yaml:2:1: `everything` is not one of word00, word01, word02, word03, word04, word05, word06, word07, word08, word09, word10, word11, word12, word13, word14, word15, word16, word17, word18, word19, word20, word21, word22, word23, word24, word25, word26, word27, word28, word29
+        a.yaml:3:1: not allowed here
+        a.yaml:4:1: the value is not of the form wanted here
+        a.yaml:5:1: 4 is less than the minimum of 5
         ");
     }
 }

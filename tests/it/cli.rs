@@ -1,9 +1,11 @@
 //! The commands, as a person at a terminal and a program reading JSON see them.
 
+mod backtest;
 mod demo;
 mod engine;
 mod files;
 mod mistakes;
+mod orders;
 
 use std::path::Path;
 
@@ -39,10 +41,16 @@ fn every_command_has_help_with_an_example_that_names_it() {
         "check",
         "test",
         "explain",
+        "backtest",
         "send",
         "why",
         "outbox",
         "dead",
+        "held",
+        "quarantine",
+        "pause",
+        "resume",
+        "mode",
         "schema",
         "completions",
         "version",
@@ -75,7 +83,7 @@ fn usage_that_is_wrong_ends_with_2_and_says_what_would_be_right() {
         (&["check", "--fromat", "json"], "a similar argument exists: '--format'"),
         (&["check", "--format", "yaml"], "[possible values: text, json]"),
         (&["outbox", "list", "--state", "deda"], "a similar value exists: 'dead'"),
-        (&["dead", "drop", "snd_1"], "--reason <REASON>"),
+        (&["dead", "drop", "snd_1"], "--why <TEXT>"),
         (&["check"], "rejoinder.yaml: cannot be read: No such file or directory"),
         (&["serve"], "`rejoinder init` writes one, --config names another"),
     ] {
@@ -90,9 +98,11 @@ fn usage_that_is_wrong_ends_with_2_and_says_what_would_be_right() {
 fn work_that_cannot_be_done_ends_with_1() {
     let folder = tempfile::tempdir().unwrap();
     run_in(folder.path(), &["init"]).fine();
+    std::fs::write(folder.path().join("event.json"), "{\n  \"mesage\": {}\n}").unwrap();
     for (arguments, words) in [
-        (&["explain", "nowhere.json"][..], "`nowhere.json` cannot be read: No such file or directory"),
-        (&["explain", "rejoinder.yaml"], "the event is not JSON"),
+        (&["explain", "event.json"][..], "event.json:2:3: unknown key `mesage`; did you mean `message`?"),
+        (&["explain", "nowhere.json"], "`nowhere.json` cannot be read: No such file or directory"),
+        (&["explain", "rejoinder.yaml"], "rejoinder.yaml:1:1: not JSON: expected value"),
         (&["explain", "evt_none"], "there is no event `evt_none` (404)"),
         (&["outbox", "show", "snd_none"], "there is no send `snd_none` (404)"),
         (&["dead", "redrive", "snd_none"], "snd_none: there is no send `snd_none` (404)"),

@@ -64,13 +64,61 @@ fn check(folder: &Path, text: &str, variables: &[(&str, &str)]) -> Ran {
     finish(command(folder, &["check"]).envs(variables.iter().copied()))
 }
 
+/// The guard's numbers in every scope, with what a hurried person gets wrong in them.
+const GUARD: &str = r#"accounts:
+  desk: { provider: sandbox }
+guard:
+  caps: { preset: zamad, conversation: [2/10m, 4 per hour], rule: [0/1h] }
+  require_addressed: sometimes
+  accounts:
+    dsk: { away: 3d }
+    desk: { quarantine: long, answr: 1m }
+  addresses:
+    "*@partner.example": { caps: { domain: [9/soon] } }
+  alert: { hook: alrms }
+hooks:
+  alarms: { url: "https://desk.example/alarms" }
+"#;
+
+#[test]
+fn the_numbers_of_the_guard_are_judged_in_every_scope() {
+    let faults = load_text("r.yaml", GUARD, Path::new("."), Vec::new()).err().unwrap();
+    insta::assert_snapshot!(faults.to_string(), @"
+    r.yaml:4:11: `zamad` is not known here; did you mean `zammad`? (known: default, zammad, strict)
+    r.yaml:4:48: `4 per hour` is not a cap; write it as count and time, like 2/10m or 10/24h
+    r.yaml:4:68: `0/1h` is no cap: count and time must be more than nothing, like 1/24h
+    r.yaml:5:3: `sometimes` is not known here (known: auto, always, never)
+    r.yaml:7:5: there is no account `dsk`; did you mean `desk`? (known: desk)
+    r.yaml:8:13: `long` is not a duration; write it like 30s, 15m, 24h or 7d
+    r.yaml:8:31: unknown key `answr`; did you mean `answer`? (known: allow_multiple, answer, ack, away, suppress_requested, require_addressed, max_recipients, bounced, suspect_speed, chain_depth, caps, quarantine, takeover, due_window)
+    r.yaml:10:45: `9/soon` is not a cap; write it as count and time, like 2/10m or 10/24h
+    r.yaml:11:12: there is no hook `alrms`; did you mean `alarms`? (known: alarms)
+    r.yaml:13:3: missing key `secret`
+    ");
+}
+
+#[test]
+fn a_rule_with_numbers_of_its_own_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "rules/a.yaml", "version: 1\nrules:\n  - { name: hello, do: [{ tag: { add: [x] } }] }\n");
+    let text = |name: &str| {
+        format!("accounts: {{ desk: {{ provider: sandbox }} }}\nguard: {{ rules: {{ {name}: {{ answer: 1m }} }} }}\n")
+    };
+    let ran = check(folder.path(), &text("helo"), &[]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (1, "guard.rules: there is no rule `helo`; did you mean `hello`? (known: hello)\n1 fault\n")
+    );
+    assert_eq!(check(folder.path(), &text("hello"), &[]).code, 0);
+}
+
 #[test]
 fn every_fault_is_said_at_once_with_its_place_and_what_would_be_right() {
     let folder = tempfile::tempdir().unwrap();
     let ran = check(folder.path(), WRONG, &[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
-    insta::assert_snapshot!(ran.stderr, @r"
-    rejoinder.yaml:1:1: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, retention, accounts, sources, members, snippets, guard, egress, limits, log)
+    insta::assert_snapshot!(ran.stderr, @"
+    rejoinder.yaml:1:1: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, schedules, retention, accounts, sources, hooks, members, snippets, guard, egress, limits, log)
     rejoinder.yaml:3:3: the admin listener is reachable from outside; set `admin.token`, or listen on 127.0.0.1
     rejoinder.yaml:4:1: `mysql:./data` is not a store; write sled:./data or memory:
     rejoinder.yaml:5:1: `Europe/Berlim` is not a time zone of the IANA database, such as Europe/Berlin
@@ -86,14 +134,14 @@ fn every_fault_is_said_at_once_with_its_place_and_what_would_be_right() {
     rejoinder.yaml:22:5: unknown key `location`; did you mean `location_id`? (known: provider, own_addresses, token, oauth, location_id, app_id, api_version, internal_comment, from_number, conversation_provider_id, base_url)
     rejoinder.yaml:25:5: cannot read `missing.txt`: No such file or directory (os error 2)
     rejoinder.yaml:28:5: there is no account `shp`; did you mean `shop`? (known: shop, desk, crm, clinic)
-    rejoinder.yaml:29:15: `sequency` is not known here; did you mean `sequenzy`? (known: sequenzy, highlevel, spruce, standard-webhooks, svix, github, stripe, slack, shopify, chatwoot, intercom, zendesk, front, front-app, helpscout, linear, hmac, ed25519, token, basic, none)
+    rejoinder.yaml:29:15: `sequency` is not known here; did you mean `sequenzy`?
     rejoinder.yaml:30:3: the source has no `verify`; say how its sender proves who it is (or write `verify: { scheme: none }`)
-    rejoinder.yaml:34:80: unknown key `hader`; did you mean `header`? (known: scheme, secrets, keys, header, hash, encoding, prefix, list, timestamp_header, content, id_header, tolerance, key)
+    rejoinder.yaml:34:80: unknown key `hader`; did you mean `header`? (known: scheme, secrets, keys, header, hash, encoding, prefix, list, timestamp_header, content, id_header, tolerance, key, url)
     rejoinder.yaml:38:12: unknown key `message.txt`; did you mean `message.text`?
     rejoinder.yaml:38:37: `data.mail` is not of the form wanted here; write it like /data/body
     rejoinder.yaml:40:13: `17` is not a text
     rejoinder.yaml:42:3: `soon` is not a duration; write it like 30s, 15m, 24h or 7d
-    rejoinder.yaml:43:3: unknown key `own_host`; did you mean `own_hosts`? (known: allow_multiple, answer, ack, away, suppress_requested, system_addresses, own_hosts)
+    rejoinder.yaml:43:3: unknown key `own_host`; did you mean `own_hosts`? (known: allow_multiple, answer, ack, away, suppress_requested, system_addresses, own_hosts, require_addressed, max_recipients, bounced, suspect_speed, chain_depth, caps, quarantine, takeover, due_window, public_domains, alert, accounts, rules, addresses)
     rejoinder.yaml:44:19: `nowhere` is not a URL: relative URL without a base
     rejoinder.yaml:46:3: `lots` is not a size; write it like 65536, 64KiB or 1MiB
     rejoinder.yaml:47:3: `many` is not a whole number
@@ -220,11 +268,11 @@ fn a_wrong_override_is_named_by_its_variable() {
     ];
     let ran = check(folder.path(), "listen: 127.0.0.1:0\n", &wrong);
     assert_eq!(ran.code, 2);
-    insta::assert_snapshot!(ran.stderr, @r"
-    environment variable REJOINDER_LIMITS__CONCURRENCY: the value is not a whole number
+    insta::assert_snapshot!(ran.stderr, @"
+    environment variable REJOINDER_LIMITS__CONCURRENCY: `concurrency`: the value is not a whole number
     environment variable REJOINDER_LIMITS__MAX_BODY: the value is not a size; write it like 65536, 64KiB or 1MiB
-    environment variable REJOINDER_LISTNE: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, retention, accounts, sources, members, snippets, guard, egress, limits, log)
-    environment variable REJOINDER_LOG: the value is not known here (known: pretty, json)
+    environment variable REJOINDER_LISTNE: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, schedules, retention, accounts, sources, hooks, members, snippets, guard, egress, limits, log)
+    environment variable REJOINDER_LOG: `log`: the value is not known here (known: pretty, json)
     environment variable REJOINDER_RETENTION: the value is not a duration; write it like 30s, 15m, 24h or 7d
     ");
 }
@@ -269,7 +317,7 @@ fn paths_are_taken_from_the_folder_of_the_configuration() {
     assert_eq!(run_in(elsewhere.path(), &["check", "--config", path]).fine().stdout, fine);
     assert_eq!(
         run_in(elsewhere.path(), &["test", "--config", path]).fine().stdout.lines().next(),
-        Some("3 passed, 0 failed")
+        Some("4 passed, 0 failed")
     );
     assert_eq!(run_in(folder.path(), &["check", "-c", "deep/desk/rejoinder.yaml"]).fine().stdout, fine);
     let named = finish(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use rejoinder::model::{Send as OutgoingSend, SendState};
+use rejoinder::model::{Hand, Send as OutgoingSend, SendState};
 use rejoinder::outbox::RetryPolicy;
 use rejoinder::provider::sandbox::{EntryKind, Fault, Speaks};
 use rejoinder::store::{Changed, Key};
@@ -81,7 +81,7 @@ async fn a_provider_that_hangs_is_left_and_the_outcome_is_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reply_whose_answer_was_lost_is_found_and_not_sent_again() {
+async fn vector_16_a_reply_whose_answer_was_lost_is_found_and_not_sent_again() {
     for speaks in [Speaks::Sequenzy, Speaks::Fernand, Speaks::HighLevel] {
         let (bench, send) = check(speaks, Fault::TakeThenReset, &["unknown"]).await;
         let made = |method| bench.wire.seen().iter().filter(|call| call.line.starts_with(method)).count();
@@ -119,6 +119,10 @@ async fn a_rejected_repeat_means_nothing_where_no_attempt_can_have_landed() {
     }
 }
 
+fn by_kim(bench: &Bench) -> Hand {
+    Hand { at: bench.time.now(), by: "kim".to_owned(), did: "redrive".to_owned(), why: String::new() }
+}
+
 /// A person who renews the key wants a new message: what was tried under the old key says nothing about the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewed_key_begins_anew() {
@@ -130,7 +134,7 @@ async fn a_renewed_key_begins_anew() {
         let send = bench.send(&event).await;
         let SendState::Dead { reason } = &send.state else { panic!("{send:?}") };
         assert!(reason.starts_with("given up after 3 attempts, unknown whether one arrived"), "{reason}");
-        assert_eq!(bench.engine.store.redrive(&send.id, bench.time.now(), key).await.unwrap(), Changed::Done);
+        assert_eq!(bench.engine.store.redrive(&send.id, key, &by_kim(&bench)).await.unwrap(), Changed::Done);
         bench.sandbox.fail_next(Speaks::Spruce, Fault::Status(422, None), 1);
         bench.settle().await;
         let send = bench.send(&event).await;
@@ -146,7 +150,7 @@ async fn a_redriven_send_has_all_its_attempts_again() {
     bench.settle().await;
     let dead = bench.send(&event).await;
     assert_eq!(outcomes(&dead), ["try_later"; 3]);
-    bench.engine.store.redrive(&dead.id, bench.time.now(), Key::Keep).await.unwrap();
+    bench.engine.store.redrive(&dead.id, Key::Keep, &by_kim(&bench)).await.unwrap();
     bench.settle().await;
     assert_eq!(outcomes(&bench.send(&event).await)[3..], ["try_later", "try_later", "delivered"]);
 }

@@ -1,6 +1,8 @@
 //! The documentation says what the program does: its tables are the library's, its rules compile, its rule tests pass, its
 //! settings load, its links lead somewhere. Reads the working copy; with `UPDATE_DOCS=1` it writes tables and schemas anew.
 
+mod outputs;
+mod reference;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +13,11 @@ use std::sync::Arc;
 
 use regex::Regex;
 use rejoinder::config;
+use rejoinder::rules::action::ACTIONS;
+use rejoinder::rules::condition::CONDITIONS;
 use rejoinder::rules::template::Form;
-use rejoinder::rules::{Book, GuardSettings, SnippetFile, Surroundings, check, script};
+use rejoinder::rules::{Attachments, Book, GuardSettings, SnippetFile, Surroundings, check, schedule, script};
+use rejoinder::signature::SCHEMES;
 
 const MEND: &str = "UPDATE_DOCS=1 cargo test --test it docs";
 
@@ -94,6 +99,105 @@ fn a_stale_table_is_noticed() {
     assert!(with_tables("<!-- table: kinds -->").is_err());
 }
 
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// The files of `docs/reference` as the tables have them, by name.
+fn reference() -> BTreeMap<String, String> {
+    let pages = reference::PAGES.iter().map(|page| (page.file.to_owned(), reference::written(page)));
+    pages.chain([("README.md".to_owned(), reference::index())]).collect()
+}
+
+/// What differs between the pages that are kept and those that the tables make: stale, missing, or of no table.
+fn drift(kept: &BTreeMap<String, String>, made: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<&String> = kept.keys().chain(made.keys()).collect();
+    let word = |name: &&String| match (kept.get(*name), made.get(*name)) {
+        (Some(kept), Some(made)) if kept == made => None,
+        (Some(_), Some(_)) => Some("is stale"),
+        (None, _) => Some("is missing"),
+        (_, None) => Some("belongs to no table"),
+    };
+    names.iter().filter_map(|name| Some(format!("docs/reference/{name} {}", word(name)?))).collect()
+}
+
+#[test]
+fn every_page_of_the_reference_is_the_librarys() {
+    let folder = root().join("docs/reference");
+    let made = reference();
+    if is_updating() {
+        fs::create_dir_all(&folder).unwrap();
+        let left = files("docs/reference", "md").into_iter().filter(|path| !made.contains_key(&file_name(path)));
+        left.for_each(|path| fs::remove_file(path).unwrap());
+        made.iter().for_each(|(file, page)| fs::write(folder.join(file), page).unwrap());
+    }
+    let file =
+        |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap());
+    let kept = files("docs/reference", "md").into_iter().map(file).collect();
+    let found = drift(&kept, &made);
+    assert!(found.is_empty(), "{found:#?}; mend it with: {MEND}");
+}
+
+#[test]
+fn a_drift_of_the_reference_is_noticed() {
+    let made = reference();
+    let planted = |change: &dyn Fn(&mut BTreeMap<String, String>)| {
+        let mut kept = made.clone();
+        change(&mut kept);
+        drift(&kept, &made)
+    };
+    assert_eq!(planted(&|_| ()), Vec::<String>::new());
+    let word = |kept: &mut BTreeMap<String, String>| {
+        let page = kept.get_mut("operators.md").unwrap();
+        *page = page.replace("`contains_any`", "`contains_some`");
+    };
+    assert_eq!(planted(&word), ["docs/reference/operators.md is stale"]);
+    let gone = |kept: &mut BTreeMap<String, String>| drop(kept.remove("fields.md"));
+    assert_eq!(planted(&gone), ["docs/reference/fields.md is missing"]);
+    let left = |kept: &mut BTreeMap<String, String>| drop(kept.insert("old.md".to_owned(), String::new()));
+    assert_eq!(planted(&left), ["docs/reference/old.md belongs to no table"]);
+}
+
+/// What is wrong with the examples of the reference: of operators with their `not_` forms, groups of conditions, actions.
+fn wrong_examples(operators: &[(&str, &str)], actions: &[(&str, &str)]) -> Vec<String> {
+    let compile = |what: &str, rule: String| {
+        let file = format!("version: 1\nrules:\n  - name: example\n{rule}");
+        Book::compile(vec![(format!("{what}.yaml"), file)], surroundings()).err().map(|faults| faults.to_string())
+    };
+    let mut wrong = Vec::new();
+    for (name, example) in operators {
+        let form = format!("{{ {name}: ");
+        if !example.contains(&form) {
+            wrong.push(format!("{name}: `{example}` is no example of it"));
+        }
+        for example in [(*example).to_owned(), example.replace(&form, &format!("{{ not_{name}: "))] {
+            wrong.extend(compile(name, format!("    when: {{ {example} }}\n    stop: true\n")));
+        }
+    }
+    for (name, example) in actions {
+        if !example.starts_with(&format!("{name}:")) {
+            wrong.push(format!("{name}: `{example}` is no example of it"));
+        }
+        let entry = example.lines().map(|line| format!("        {line}\n")).collect::<String>();
+        wrong.extend(compile(name, format!("    do:\n      - {}", entry.trim_start())));
+    }
+    wrong
+}
+
+#[test]
+fn every_example_of_the_reference_compiles() {
+    let operators: Vec<_> = CONDITIONS.iter().map(|operator| (operator.name(), operator.example())).collect();
+    let actions: Vec<_> = ACTIONS.iter().map(|action| (action.name(), action.example())).collect();
+    let wrong = wrong_examples(&operators, &actions);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(wrong_examples(&[("has", "contact.tags: { contains: vip }")], &[]).len(), 1);
+    assert_eq!(wrong_examples(&[("has", "contact.tag: { has: vip }")], &[]).len(), 2);
+    assert_eq!(wrong_examples(&[], &[("assign", "assign: nobody")]).len(), 1);
+    let schemes: Vec<&str> =
+        SCHEMES.iter().filter(|scheme| reference::least(**scheme).is_none()).map(|scheme| scheme.name()).collect();
+    assert!(schemes.is_empty(), "there is no example that builds for {schemes:?}");
+}
+
 #[test]
 fn the_schemas_are_those_the_program_prints() {
     for kind in ["config", "rules", "tests"] {
@@ -125,7 +229,8 @@ fn every_link_leads_to_a_file() {
         let wrong = links(&page).into_iter().filter(|target| !folder.join(target).exists());
         dangling.extend(wrong.map(|target| format!("{}: {target}", name(&path))));
     }
-    assert!(dangling.is_empty(), "{dangling:#?}");
+    // While the pages are written, one can lead to another that is about to be.
+    assert!(dangling.is_empty() || is_updating(), "{dangling:#?}");
     assert_eq!(links("[a](b.md#c) `[no](x)` [d](https://e.example) [f](#g)"), ["b.md"]);
 }
 
@@ -134,6 +239,12 @@ fn blocks(page: &str) -> Vec<(usize, String)> {
     let block = Regex::new(r"(?ms)^```yaml\n(.*?)^```$").unwrap();
     let line = |at: usize| page[..at].matches('\n').count() + 2;
     block.captures_iter(page).map(|found| (line(found.get(0).unwrap().start()), found[1].to_owned())).collect()
+}
+
+fn office() -> schedule::Schedule {
+    let weekly = BTreeMap::from([("monday-friday".to_owned(), schedule::SpansSettings::One("09:00-17:00".to_owned()))]);
+    let settings = schedule::ScheduleSettings { weekly, ..schedule::ScheduleSettings::default() };
+    schedule::Schedule::compile(&settings, &jiff::tz::TimeZone::UTC).unwrap()
 }
 
 /// What the rules on the pages may name.
@@ -145,12 +256,14 @@ fn surroundings() -> Surroundings {
     Surroundings {
         members: ["dr-lee", "on-call"].map(|alias| (alias.to_owned(), BTreeMap::from(ids("42")))).into(),
         snippets: BTreeMap::from([("hours".to_owned(), snippet)]),
+        hooks: BTreeMap::from([("crm".to_owned(), "https://crm.example/hooks".parse().unwrap())]),
         accounts: Vec::new(),
         sources: BTreeMap::new(),
+        schedules: Arc::new(BTreeMap::from([("office".to_owned(), office())])),
         time_zone: jiff::tz::TimeZone::UTC,
         guard: GuardSettings::default(),
         scripts: Arc::new(script::Engine::new(script::Limits::default())),
-        root: root().join("rules"),
+        attachments: Attachments::Folder(root().join("rules")),
     }
 }
 
@@ -166,18 +279,29 @@ fn variables(block: &str) -> Vec<(String, String)> {
 fn wrong_yaml(page: &str, file: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut book = None;
+    let no_payloads = |_: &_, _: &_| Err("a page has no payloads".to_owned());
     for (line, block) in blocks(page) {
         let place = format!("{file}:{line}");
         let first = block.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
-        if first == "version: 1" {
+        if first == "when:" || first.starts_with("- ") {
+            // A part of a rule, as the reference shows it.
+            let key = if first == "when:" { "" } else { "do:\n" };
+            let part = format!("{key}{block}").lines().map(|line| format!("    {line}\n")).collect::<String>();
+            let rule = format!("version: 1\nrules:\n  - name: part\n{part}    stop: true\n");
+            let compiled = Book::compile(vec![(format!("{place}.yaml"), rule)], surroundings());
+            wrong.extend(compiled.err().map(|faults| faults.to_string()));
+        } else if first == "version: 1" {
             match Book::compile(vec![(format!("{place}.yaml"), block)], surroundings()) {
                 Ok(compiled) => book = Some(compiled),
                 Err(faults) => wrong.push(faults.to_string()),
             }
         } else if first == "tests:" {
             let Some(book) = &book else { panic!("{place}: there are no rules before these tests") };
-            match check::run(book, &place, &block, &|_, _| Err("a page has no payloads".to_owned())) {
-                Ok(report) => wrong.extend(report.cases.into_iter().flat_map(|case| case.differences)),
+            match check::run(book, &place, &block, &no_payloads, &check::Options::default()) {
+                Ok(report) => {
+                    let differences = report.cases.into_iter().flat_map(|case| case.differences);
+                    wrong.extend(differences.map(|one| format!("{place}: {one}")));
+                }
                 Err(faults) => wrong.push(faults.to_string()),
             }
         } else if ["listen:", "accounts:", "sources:"].iter().any(|key| first.starts_with(key)) {
@@ -232,12 +356,11 @@ fn every_command_is_described() {
     assert!(missing.is_empty(), "README.md says nothing of {missing:?}");
 }
 
-/// The schema that the first line of a YAML file names, if it names the right one.
-fn first_line_fault(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).unwrap();
-    let own = path.file_name().unwrap().to_string_lossy().into_owned();
+/// What is wrong with the first line of a YAML file, which names the schema of its kind by a path from the file.
+fn first_line_fault(path: &Path, text: &str) -> Option<String> {
+    let own = file_name(path);
     let folder = path.parent().unwrap();
-    let kind = match (own.ends_with(".test.yaml"), folder.file_name().is_some_and(|name| name == "rules")) {
+    let kind = match (own.contains(".test."), folder.file_name().is_some_and(|name| name == "rules")) {
         (true, _) => "tests",
         (false, true) => "rules",
         (false, false) => "config",
@@ -251,7 +374,16 @@ fn first_line_fault(path: &Path) -> Option<String> {
 
 #[test]
 fn the_first_line_of_rules_and_settings_names_their_schema() {
-    let yaml = ["rules", "examples"].into_iter().flat_map(|folder| files(folder, "yaml"));
-    let wrong: Vec<String> = yaml.filter_map(|path| first_line_fault(&path)).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    let folders = ["rules", "examples", "deploy"];
+    let yaml: Vec<PathBuf> =
+        folders.iter().flat_map(|folder| [files(folder, "yaml"), files(folder, "yml")].concat()).collect();
+    assert!(yaml.len() > 20, "{yaml:?}");
+    let wrong = yaml.iter().filter_map(|path| first_line_fault(path, &fs::read_to_string(path).unwrap()));
+    assert_eq!(wrong.collect::<Vec<_>>(), Vec::<String>::new());
+    let planted =
+        |first: &str| first_line_fault(&root().join("rules/10-never.yaml"), &format!("{first}\nversion: 1\n"));
+    assert!(planted("# yaml-language-server: $schema=../docs/schema/rules.json").is_none());
+    assert!(planted("# yaml-language-server: $schema=../docs/schema/tests.json").is_some());
+    assert!(planted("# yaml-language-server: $schema=rules.json").is_some());
+    assert!(planted("# rules").is_some());
 }

@@ -41,12 +41,13 @@ fn rejoinder(name: &str, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn every_folder_passes_check_and_its_tests_reach_every_rule() {
+fn every_folder_passes_check_and_its_tests_cover_every_rule_condition_and_action() {
     for name in FOLDERS {
-        for arguments in [&["check"][..], &["test", "--coverage"]] {
+        for arguments in [&["check", "--deny-warnings"][..], &["test", "--coverage"]] {
             let output = rejoinder(name, arguments);
             let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
             assert!(output.status.success(), "{name} {arguments:?}: {said}");
+            assert!(arguments[0] == "check" || said.matches("(100 %)").count() == 3, "{name}: {said}");
         }
     }
 }
@@ -60,8 +61,45 @@ fn an_example_with_a_fault_does_not_pass() {
 
 #[test]
 fn the_demos_rules_pass_too() {
-    let output = rejoinder("", &["test", "--coverage", "--config", "demo.yaml"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    for arguments in [&["test", "--coverage"][..], &["check", "--deny-warnings"]] {
+        let output = rejoinder("", &[arguments, &["--config", "demo.yaml"]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    }
+}
+
+#[test]
+fn what_init_writes_is_free_of_lints_until_something_is_left_unused() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rejoinder"));
+        command.args(arguments).current_dir(folder.path()).env_clear().output().unwrap()
+    };
+    assert!(run(&["init"]).status.success());
+    let output = run(&["check", "--deny-warnings"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let config = folder.path().join("rejoinder.yaml");
+    let written = fs::read_to_string(&config).unwrap();
+    fs::write(&config, written.replace("members: {}", "members: { kim: { sequenzy: \"1\" } }")).unwrap();
+    let output = run(&["check", "--deny", "unused-member"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no rule names the member `kim` [unused-member]"));
+}
+
+#[test]
+fn a_test_file_that_is_missing_is_noticed() {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder("auto-reply").join("rules")).unwrap().map(Result::unwrap) {
+        if entry.path().is_file() && entry.file_name() != "80-weekend.test.yaml" {
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let rules = copy.path().display().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rejoinder"));
+    let command = command.args(["test", "--coverage"]).current_dir(folder("auto-reply")).env_clear();
+    let output = command.envs(variables("auto-reply")).env("REJOINDER_RULES", rules).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("80-weekend.yaml:4: no test reaches this rule"), "{said}");
 }
 
 #[test]
@@ -102,7 +140,7 @@ async fn the_embedded_engine_answers() {
     insta::assert_snapshot!(embed::story().await.unwrap(), @r#"
     message.received from Ann Smith
     matched opening-hours because contains "opening hours"
-    loop guard: 16 steps, 0 against a reply
+    loop guard: 26 steps, 0 against a reply
     reply: delivered after 1 attempt
     the contact sees: contact: What are your opening hours?
     the contact sees: reply: Hi Ann, we are open 9 to 5.

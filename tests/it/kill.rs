@@ -219,7 +219,7 @@ async fn a_kill_in_the_middle_of_a_thousand_events_loses_none_and_doubles_none_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_loses_none_and_doubles_none_at_a_provider_without_keys() {
+async fn vector_20_a_kill_loses_none_and_doubles_none_at_a_provider_without_keys() {
     let cut_short = storm(Speaks::Sequenzy, 60, 5, Duration::from_millis(300), 4).await;
     assert!(cut_short > 0, "no kill fell between a call and its record, so this proves little");
 }

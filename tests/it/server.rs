@@ -3,6 +3,7 @@
 mod admin;
 mod deliveries;
 mod drain;
+mod handshakes;
 mod limits;
 mod silence;
 mod store;

@@ -407,7 +407,10 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rejoinder"));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if name.starts_with("REJOINDER_") || name.starts_with("RUST_") || name == "NO_COLOR" {
+        if name.starts_with("REJOINDER_")
+            || name.starts_with("RUST_")
+            || ["NO_COLOR", "CLICOLOR_FORCE"].contains(&&*name)
+        {
             command.env_remove(name.as_ref());
         }
     }

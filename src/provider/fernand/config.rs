@@ -30,6 +30,7 @@ pub(super) struct Settings {
     agent_id: Option<Number>,
     /// How long Fernand holds a reply back, so that an agent can still stop it; `0s` to `24h`, default `7s`.
     #[serde(default)]
+    #[schemars(with = "Option<duration::Written>")]
     delay: Option<String>,
     /// Where the API is; default `https://api.getfernand.com`.
     #[serde(default)]

@@ -35,11 +35,13 @@ pub(super) fn fold(sends: Vec<Send>) -> Vec<Send> {
 }
 
 /// Where in `into` the action of `send` may go. A delayed reply keeps to itself, since its actions would wait with it; so
-/// does one that may be called off while the other may not.
+/// does one that may be called off, or waits for a person, while the other may not.
 fn room<'a>(into: &'a mut Send, send: &Send) -> Option<&'a mut Vec<Action>> {
     let more = actions(&send.action)?.len();
-    let origin =
-        |send: &Send| (send.event.clone(), send.rule.clone(), send.account.clone(), send.lane.clone(), send.due);
+    let origin = |send: &Send| {
+        let whose = (send.event.clone(), send.rule.clone(), send.account.clone(), send.lane.clone());
+        (whose, send.due, send.state.clone())
+    };
     let is_prompt = into.due <= into.created_at;
     let is_called_off_alike = into.cancel_on.is_empty() || into.cancel_on == send.cancel_on;
     if !is_prompt || !is_called_off_alike || origin(into) != origin(send) {
@@ -70,6 +72,6 @@ pub(super) fn actions(action: &Action) -> Option<Vec<Value>> {
             Agent::Email(_) => None,
         },
         Action::Close => Some(vec![entry("status", json!({ "status": "closed" }))]),
-        Action::Reply(_) | Action::Note(_) | Action::Snippet(_) => None,
+        Action::Reply(_) | Action::Note(_) | Action::Snippet(_) | Action::Http(_) => None,
     }
 }

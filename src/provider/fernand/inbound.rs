@@ -3,11 +3,16 @@
 
 use serde_json::Value;
 
-use crate::model::{Attachment, Author, Contact, Conversation, Direction, Draft, EventKind, Message};
+use crate::model::{
+    Attachment, Author, Contact, Conversation, DeliveryReport, DeliveryStatus, Direction, Draft, EventKind, Message,
+};
 use crate::provider::Normalised;
 use crate::provider::content::without_quote;
 use crate::provider::read::{body_key, first_name, first_text, flag, items, text, time};
 use crate::text::text_of_html;
+
+/// A message of ours that came back. Fernand does not say whether it may pass, so it is taken to be for good.
+const BOUNCED: DeliveryReport = DeliveryReport { status: DeliveryStatus::Bounced, is_permanent: true };
 
 /// Reads a delivery.
 pub(super) fn normalise(body: &[u8], json: &Value) -> Normalised {
@@ -15,7 +20,7 @@ pub(super) fn normalise(body: &[u8], json: &Value) -> Normalised {
         return Normalised::Unreadable("the delivery is not a JSON object".to_owned());
     }
     let kind = kind(json);
-    let is_entry = kind != EventKind::Other;
+    let is_entry = !matches!(kind, EventKind::Other | EventKind::DeliveryUpdated);
     Normalised::Event(Box::new(Draft {
         dedupe_key: entry_key(json).filter(|_| is_entry).unwrap_or_else(|| body_key(body)),
         kind,
@@ -23,6 +28,7 @@ pub(super) fn normalise(body: &[u8], json: &Value) -> Normalised {
         conversation: conversation(json, is_entry),
         contact: contact(json),
         message: is_entry.then(|| message(json, kind)),
+        delivery: (kind == EventKind::DeliveryUpdated).then_some(BOUNCED),
     }))
 }
 
@@ -33,6 +39,7 @@ fn kind(json: &Value) -> EventKind {
     match (word("/type").as_str(), word("/way").as_str()) {
         ("NOTE", _) => EventKind::NoteAdded,
         ("MESSAGE" | "", "IN") => EventKind::MessageReceived,
+        ("MESSAGE" | "", "OUT") if word("/status") == "BOUNCED" => EventKind::DeliveryUpdated,
         ("MESSAGE" | "", "OUT") => EventKind::MessageSent,
         _ => EventKind::Other,
     }

@@ -91,6 +91,11 @@ impl Adapter for Account {
         reading::read_back(self, call).await
     }
 
+    /// "Sent to all to/cc", says the reference of the call.
+    fn answers_everybody(&self) -> bool {
+        true
+    }
+
     fn quotas(&self) -> &[Quota] {
         &QUOTAS
     }

@@ -10,7 +10,7 @@ use super::reading::rows;
 use crate::http::Request;
 use crate::model::{Action, Assign, Note, Outcome, OutgoingAttachment, Reply, SnippetCall, TagChange};
 use crate::provider::Call;
-use crate::provider::outcome::{Repeat, answered, judge, refused};
+use crate::provider::outcome::{Repeat, answered, for_hooks_only, judge, refused};
 use crate::provider::read::{items, text};
 use crate::text::html_of_text;
 
@@ -30,6 +30,7 @@ async fn attempt(account: &Account, call: &Call<'_>) -> Result<Outcome, Outcome>
         Action::Tag(change) => tag(account, call, id, change).await,
         Action::Assign(assign) => update(account, call, agent_field(assign)?).await,
         Action::Close => update(account, call, fields([("status", json!("CLOSED"))])).await,
+        Action::Http(_) => Err(for_hooks_only()),
     }
 }
 

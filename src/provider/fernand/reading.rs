@@ -56,7 +56,7 @@ pub(super) async fn read_back(account: &Account, call: &Call<'_>) -> ReadBack {
         Action::Note(note) => written(account, call, "NOTE", &content(&note.html, &note.text)).await,
         Action::Snippet(snippet) => applied(account, call, &snippet.id).await,
         // The others can be done again without harm.
-        Action::Tag(_) | Action::Assign(_) | Action::Close => Ok(ReadBack::Absent),
+        Action::Tag(_) | Action::Assign(_) | Action::Close | Action::Http(_) => Ok(ReadBack::Absent),
     };
     found.unwrap_or_else(ReadBack::Unclear)
 }

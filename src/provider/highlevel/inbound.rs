@@ -50,6 +50,7 @@ pub(super) fn normalise(delivery: &VerifiedDelivery, json: &Value) -> Normalised
         },
         contact,
         message,
+        delivery: None,
     }))
 }
 

@@ -8,7 +8,7 @@ use super::config::Config;
 use super::message;
 use crate::http::Response;
 use crate::model::{Action, Note, Outcome, TagChange};
-use crate::provider::outcome::{Repeat, judge, refused};
+use crate::provider::outcome::{Repeat, for_hooks_only, judge, refused};
 use crate::provider::{Call, read};
 
 /// Carries out a send.
@@ -29,6 +29,7 @@ pub(super) async fn deliver(config: &Config, call: &Call<'_>) -> Outcome {
             on_contact(config, call, Method::PUT, &[], &body, Repeat::Safe).await
         }
         Action::Close => Err(refused("HighLevel has no call that closes a conversation")),
+        Action::Http(_) => Err(for_hooks_only()),
     };
     outcome.unwrap_or_else(|outcome| outcome)
 }

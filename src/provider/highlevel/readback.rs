@@ -24,7 +24,7 @@ pub(super) async fn read_back(config: &Config, call: &Call<'_>) -> ReadBack {
         Action::Snippet(_) => template(config, call).await,
         Action::Note(note) => written_note(config, call, note).await,
         // Done again, these do no harm.
-        Action::Tag(_) | Action::Assign(_) | Action::Close => Ok(ReadBack::Absent),
+        Action::Tag(_) | Action::Assign(_) | Action::Close | Action::Http(_) => Ok(ReadBack::Absent),
     };
     found.unwrap_or_else(ReadBack::Unclear)
 }

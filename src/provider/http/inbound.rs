@@ -14,5 +14,6 @@ pub(super) fn normalise(body: &[u8]) -> Normalised {
         conversation: Conversation::default(),
         contact: Contact::default(),
         message: None,
+        delivery: None,
     }))
 }

@@ -116,7 +116,7 @@ fn own(call: &Call<'_>) -> Vec<(&'static str, Value)> {
         Action::Snippet(snippet) => vec![("snippet", json!({ "id": snippet.id, "data": snippet.data }))],
         Action::Tag(change) => vec![("tags", json!({ "add": change.add, "remove": change.remove }))],
         Action::Assign(assign) => vec![("member", json!(assign.id))],
-        Action::Close => Vec::new(),
+        Action::Close | Action::Http(_) => Vec::new(),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn read_back(account: &Account, call: &Call<'_>) -> ReadBack {
         Action::Note(note) => &note.text,
         Action::Snippet(_) => return ReadBack::Unclear("the text of a snippet is not known here".to_owned()),
         // Done again, these do no harm.
-        Action::Tag(_) | Action::Assign(_) | Action::Close => return ReadBack::Absent,
+        Action::Tag(_) | Action::Assign(_) | Action::Close | Action::Http(_) => return ReadBack::Absent,
     };
     let Some(plan) = &account.read_back else {
         return ReadBack::Unclear("the account has no `read_back`".to_owned());

@@ -89,6 +89,11 @@ impl Desk {
         self.counter
     }
 
+    /// Gives no number below this one from now on.
+    pub(super) fn count_from(&mut self, number: u64) {
+        self.counter = self.counter.max(number);
+    }
+
     /// A conversation.
     pub(super) fn thread(&self, provider: Speaks, id: &str) -> Option<&Thread> {
         self.threads.iter().find(|thread| thread.provider == provider && thread.id == id)

@@ -4,7 +4,9 @@
 use serde_json::Value;
 
 use crate::model::event::bare_address;
-use crate::model::{Attachment, Author, Contact, Conversation, Direction, Draft, EventKind, Message};
+use crate::model::{
+    Attachment, Author, Contact, Conversation, DeliveryReport, DeliveryStatus, Direction, Draft, EventKind, Message,
+};
 use crate::provider::Normalised;
 use crate::provider::content::without_quote;
 use crate::provider::read::{body_key, first_name, first_text, items, text, texts, time};
@@ -50,7 +52,28 @@ pub(super) fn normalise(body: &[u8], json: &Value) -> Normalised {
         conversation: conversation(json, channel),
         message: is_message.then(|| message(json, kind)),
         contact,
+        delivery: report(&name, json),
     }))
+}
+
+/// What a type of event says of a message we sent. A bounce is for good unless its type, which is Amazon SES's where the
+/// payload has one, says otherwise: a complete mailbox or an unclear answer is not.
+fn report(name: &str, json: &Value) -> Option<DeliveryReport> {
+    let status = match name.split_once('.')?.1 {
+        "sent" if !name.starts_with("campaign.") => DeliveryStatus::Sent,
+        "delivered" => DeliveryStatus::Delivered,
+        "delivery_delayed" => DeliveryStatus::Delayed,
+        "bounced" => DeliveryStatus::Bounced,
+        "failed" if !name.starts_with("sequence.") => DeliveryStatus::Failed,
+        "complained" => DeliveryStatus::Complained,
+        "opened" | "clicked" => DeliveryStatus::Opened,
+        _ => return None,
+    };
+    let places = ["/data/bounce_type", "/data/bounceType", "/data/bounce/type", "/data/bounce/bounceType"];
+    let may_pass = first_text(json, &places).is_some_and(|kind| {
+        matches!(kind.to_lowercase().as_str(), "transient" | "soft" | "temporary" | "undetermined")
+    });
+    Some(DeliveryReport { status, is_permanent: status == DeliveryStatus::Bounced && !may_pass })
 }
 
 fn kind(name: &str, json: &Value) -> EventKind {

@@ -9,7 +9,7 @@ use crate::http::{CallError, Request, Response};
 use crate::model::event::bare_address;
 use crate::model::{Action, Event, Note, Outcome, OutgoingAttachment, Reply, ReplyFormat, TagChange};
 use crate::provider::landed::{Found, Sought};
-use crate::provider::outcome::{Repeat, answered, in_words, judge, refused, shown};
+use crate::provider::outcome::{Repeat, answered, for_hooks_only, in_words, judge, refused, shown};
 use crate::provider::read::{items, text, time};
 use crate::provider::{Call, ReadBack};
 use crate::text::{html_of_text, text_of_html};
@@ -33,6 +33,7 @@ async fn attempt(account: &Account, call: &Call<'_>) -> Result<Outcome, Outcome>
         Action::Close => close(account, call).await,
         Action::Snippet(_) => Err(refused("Sequenzy has no snippets for conversations")),
         Action::Assign(_) => Err(refused("Sequenzy conversations have no assignee")),
+        Action::Http(_) => Err(for_hooks_only()),
     }
 }
 

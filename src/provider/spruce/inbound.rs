@@ -33,6 +33,7 @@ pub(super) fn normalise(delivery: &VerifiedDelivery, json: &Value) -> Normalised
         conversation: conversation(&word, object, thread),
         contact,
         message,
+        delivery: None,
     }))
 }
 

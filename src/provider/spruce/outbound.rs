@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::config::Config;
 use super::{api, tags};
 use crate::model::{Action, Event, Note, Outcome, OutgoingAttachment, Reply, SnippetCall};
-use crate::provider::outcome::{Repeat, answered, judge, refused};
+use crate::provider::outcome::{Repeat, answered, for_hooks_only, judge, refused};
 use crate::provider::{Call, read};
 
 /// The header under which Spruce recognises a repeat for 24 hours, and the longest key it takes.
@@ -26,6 +26,7 @@ pub(super) async fn deliver(config: &Config, call: &Call<'_>) -> Outcome {
         Action::Tag(change) => tags::change(config, call, change).await,
         Action::Assign(assign) => patch(config, call, &json!({ "assignToMemberId": assign.id })).await,
         Action::Close => patch(config, call, &json!({ "archived": true })).await,
+        Action::Http(_) => Err(for_hooks_only()),
     };
     outcome.unwrap_or_else(|outcome| outcome)
 }

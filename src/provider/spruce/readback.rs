@@ -21,7 +21,7 @@ pub(super) async fn read_back(config: &Config, call: &Call<'_>) -> ReadBack {
         // Its text is at Spruce; the key makes posting it again harmless.
         Action::Snippet(_) => Err("the text of a saved message is not known here".to_owned()),
         // Done again, these do no harm.
-        Action::Tag(_) | Action::Assign(_) | Action::Close => Ok(ReadBack::Absent),
+        Action::Tag(_) | Action::Assign(_) | Action::Close | Action::Http(_) => Ok(ReadBack::Absent),
     };
     found.unwrap_or_else(ReadBack::Unclear)
 }

@@ -19,10 +19,16 @@ pub(crate) fn check_fixtures(provider: &str, adapter: &dyn Adapter) {
     for (name, json) in fixtures(provider) {
         let shown = match normalise(adapter, &json) {
             Normalised::Unreadable(reason) => json!({ "unreadable": reason }),
-            Normalised::Event(draft) => json!({
-                "dedupe_key": draft.dedupe_key, "kind": draft.kind, "at": draft.at,
-                "conversation": draft.conversation, "contact": draft.contact, "message": draft.message,
-            }),
+            Normalised::Event(draft) => {
+                let mut shown = json!({
+                    "dedupe_key": draft.dedupe_key, "kind": draft.kind, "at": draft.at,
+                    "conversation": draft.conversation, "contact": draft.contact, "message": draft.message,
+                });
+                if let Some(report) = draft.delivery {
+                    shown["delivery"] = json!(report);
+                }
+                shown
+            }
         };
         insta::with_settings!({
             snapshot_path => format!("../{provider}/fixtures"), prepend_module_to_snapshot => false,

@@ -103,7 +103,10 @@ pub(crate) fn event(adapter: &dyn Adapter, json: &Value) -> Event {
 pub(crate) fn blank_event() -> Event {
     let (conversation, contact) = (Conversation::default(), Contact::default());
     let dedupe_key = "delivery-1".to_owned();
-    event_of(Draft { dedupe_key, kind: EventKind::Other, at: None, conversation, contact, message: None }, Value::Null)
+    event_of(
+        Draft { dedupe_key, kind: EventKind::Other, at: None, conversation, contact, message: None, delivery: None },
+        Value::Null,
+    )
 }
 
 /// The event that a draft becomes.
@@ -122,6 +125,7 @@ pub(crate) fn event_of(draft: Draft, raw: Value) -> Event {
         message: draft.message,
         raw,
         unreadable: None,
+        delivery: draft.delivery,
     }
 }
 
@@ -139,6 +143,11 @@ pub(crate) fn send(action: Action) -> OutgoingSend {
         created_at: begun(),
         idempotency_key: "key-1".to_owned(),
         cancel_on: Vec::new(),
+        rule_hash: String::new(),
+        counted: Vec::new(),
+        expires: None,
+        fresh_from: None,
+        depth: 0,
         state: SendState::Pending,
         attempts: vec![Attempt { number: 1, started_at: begun(), ended_at: None, outcome: None }],
         provider_id: None,
@@ -146,6 +155,7 @@ pub(crate) fn send(action: Action) -> OutgoingSend {
         read_backs: 0,
         renewed_after: 0,
         redriven_after: 0,
+        hands: Vec::new(),
     }
 }
 

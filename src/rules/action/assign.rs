@@ -23,6 +23,10 @@ impl ActionKind for AssignAction {
         json!({ "type": "string", "minLength": 1 })
     }
 
+    fn example(&self) -> &'static str {
+        "assign: dr-lee"
+    }
+
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
         let alias = member(argument.as_str().unwrap_or_default(), site)?;
         Some(Box::new(CompiledAssign(alias)))

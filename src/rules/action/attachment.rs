@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::site::Site;
+use super::super::site::{Attachments, Site};
 use crate::model::OutgoingAttachment;
+use crate::model::ids::digest_of;
 
 /// The largest file, in bytes: the send is kept with its content until it is settled.
 const MAX_FILE: usize = 5 * 1024 * 1024;
@@ -35,7 +36,7 @@ impl AttachmentArgument {
             (None, None, Some(id)) => {
                 Ok(OutgoingAttachment::Stored { id: id.clone(), name: self.name.clone().unwrap_or_else(|| id.clone()) })
             }
-            _ => Err("give exactly one of file, url, id".to_owned()),
+            _ => Err("give exactly one of `file`, `url` and `id`".to_owned()),
         };
         made.map_err(|why| site.fault(why)).ok()
     }
@@ -48,11 +49,20 @@ impl AttachmentArgument {
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
             return Err(format!("`{file}` leads out of the rules folder; name a file below it"));
         }
-        let content =
-            std::fs::read(site.surroundings().root.join(path)).map_err(|why| format!("cannot read `{file}`: {why}"))?;
-        if content.len() > MAX_FILE {
-            return Err(format!("`{file}` has {} bytes; at most {MAX_FILE} can be sent along", content.len()));
-        }
+        let (content, digest) = match &site.surroundings().attachments {
+            Attachments::Folder(folder) => {
+                let content = std::fs::read(folder.join(path)).map_err(|why| format!("cannot read `{file}`: {why}"))?;
+                if content.len() > MAX_FILE {
+                    return Err(format!("`{file}` has {} bytes; at most {MAX_FILE} can be sent along", content.len()));
+                }
+                let digest = digest_of(&content);
+                (content, digest)
+            }
+            Attachments::Kept(digests) => {
+                (Vec::new(), digests.get(file).cloned().ok_or_else(|| format!("`{file}` was not kept"))?)
+            }
+        };
+        site.note_attached(file, digest);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(OutgoingAttachment::Inline {
             name: self.name.clone().unwrap_or(name),
@@ -65,7 +75,7 @@ impl AttachmentArgument {
 fn remote(url: &str) -> Result<OutgoingAttachment, String> {
     match url::Url::parse(url) {
         Ok(parsed) if parsed.scheme() == "https" => Ok(OutgoingAttachment::Url { url: parsed.to_string() }),
-        _ => Err(format!("`{url}` is not an https address")),
+        _ => Err(format!("`{url}` is not an https address; write it like https://desk.example/hours.pdf")),
     }
 }
 

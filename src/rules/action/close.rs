@@ -22,6 +22,10 @@ impl ActionKind for CloseAction {
         json!({ "const": true })
     }
 
+    fn example(&self) -> &'static str {
+        "close: true"
+    }
+
     fn compile(&self, _: &Value, _: &Site<'_>) -> Option<Box<dyn Prepare>> {
         Some(Box::new(CompiledClose))
     }

@@ -4,6 +4,7 @@
 mod assign;
 mod attachment;
 mod close;
+mod http;
 mod note;
 mod reply;
 mod script;
@@ -34,6 +35,9 @@ pub trait ActionKind: Sync {
 
     /// The argument, as JSON Schema.
     fn schema(&self) -> Value;
+
+    /// One entry of `do:`, for the reference and for editors.
+    fn example(&self) -> &'static str;
 
     /// The action, or nothing when faults were reported at the site. The argument has passed the schema.
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>>;
@@ -96,6 +100,7 @@ pub const ACTIONS: &[&dyn ActionKind] = &[
     &tag::TagAction,
     &assign::AssignAction,
     &close::CloseAction,
+    &http::HttpAction,
     &state::SetAction,
     &state::UnsetAction,
     &script::ScriptAction,
@@ -111,6 +116,7 @@ pub fn schema() -> Value {
     let properties = ACTIONS.iter().map(|action| {
         let mut schema = action.schema();
         schema["description"] = action.summary().into();
+        schema["examples"] = serde_json::json!([crate::yaml::first_value(action.example())]);
         (action.name().to_owned(), schema)
     });
     serde_json::json!({

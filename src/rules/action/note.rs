@@ -40,6 +40,10 @@ impl ActionKind for NoteAction {
         schema_of::<Argument>()
     }
 
+    fn example(&self) -> &'static str {
+        r#"note: { text: "Refund asked by {{ contact.email }}.", page: [dr-lee] }"#
+    }
+
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
         let argument: Argument = super::super::read_argument(argument, site)?;
         let words = choose(

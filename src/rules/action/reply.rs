@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::all;
+use super::super::schedule::{find, named_in};
 use super::super::site::Site;
 use super::super::template::Form;
 use super::super::view::View;
@@ -34,6 +35,7 @@ struct Argument {
     #[serde(default)]
     attachments: Vec<AttachmentArgument>,
     /// How long to wait before it is sent, such as `2m`.
+    #[schemars(with = "Option<duration::Written>")]
     delay: Option<String>,
     /// What calls it off while it waits.
     #[serde(default)]
@@ -57,6 +59,14 @@ impl ActionKind for ReplyAction {
 
     fn schema(&self) -> Value {
         schema_of::<Argument>()
+    }
+
+    fn example(&self) -> &'static str {
+        r#"reply:
+  markdown: |
+    Hi {{ contact.first_name | default("there") }}, we look into it **today**.
+  delay: 2m
+  cancel_on: [human_reply]"#
     }
 
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
@@ -108,10 +118,18 @@ pub(super) fn snippet_words(name: &str, site: &Site<'_>) -> Option<Words> {
         site.fault(format!("there is no snippet `{name}`{}", suggest(name, snippets.keys().map(String::as_str))));
         return None;
     };
+    for (line, name) in named_in(&snippet.source) {
+        if let Err(why) = find(&site.surroundings().schedules, &name) {
+            site.fault(format!("{}:{line}: {why}", snippet.file));
+        }
+    }
     match super::super::template::Template::compile(name, &snippet.source, snippet.form) {
         Ok(template) => Some(Words::Template(template, snippet.form, snippet.source.clone())),
-        Err(fault) => {
-            site.fault(format!("{}:{}: the template does not compile: {}", snippet.file, fault.line, fault.message));
+        Err(faults) => {
+            for fault in faults {
+                let place = format!("{}:{}:{}", snippet.file, fault.line, fault.column);
+                site.fault(format!("{place}: the template does not compile: {}", fault.message));
+            }
             None
         }
     }
@@ -144,7 +162,7 @@ impl Prepare for CompiledReply {
             text: rendered.text,
             html: rendered.html,
             format: match self.words.form() {
-                Form::Text => ReplyFormat::Text,
+                Form::Text | Form::Address => ReplyFormat::Text,
                 Form::Markdown => ReplyFormat::Markdown,
                 Form::Html => ReplyFormat::Html,
             },

@@ -45,6 +45,10 @@ impl ActionKind for SnippetAction {
         schema_of::<Argument>()
     }
 
+    fn example(&self) -> &'static str {
+        "snippet: { id: 123 }"
+    }
+
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
         let argument: Argument = super::super::read_argument(argument, site)?;
         match (argument.id, argument.name) {

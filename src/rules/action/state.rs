@@ -54,9 +54,13 @@ impl ActionKind for SetAction {
         json!({
             "type": "object",
             "minProperties": 1,
-            "properties": { IN: { "enum": ["conversation", "contact"] } },
+            "properties": { IN: whose() },
             "additionalProperties": { "type": ["string", "number", "boolean"] }
         })
+    }
+
+    fn example(&self) -> &'static str {
+        r#"set: { refunds: "{{ (state.refunds | default(0)) + 1 }}" }"#
     }
 
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
@@ -87,13 +91,22 @@ impl ActionKind for UnsetAction {
     }
 
     fn schema(&self) -> Value {
-        let keys = json!({ "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } });
+        let keys = json!({
+            "type": "array",
+            "minItems": 1,
+            "items": { "type": "string", "minLength": 1 },
+            "description": "The keys to forget."
+        });
         json!({ "anyOf": [keys, {
             "type": "object",
             "required": ["keys"],
-            "properties": { "keys": keys, IN: { "enum": ["conversation", "contact"] } },
+            "properties": { "keys": keys, IN: whose() },
             "additionalProperties": false
         }] })
+    }
+
+    fn example(&self) -> &'static str {
+        "unset: [refunds]"
     }
 
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
@@ -101,6 +114,10 @@ impl ActionKind for UnsetAction {
         let keys = keys.iter().filter_map(|key| key.as_str().map(str::to_owned)).collect();
         Some(Box::new(CompiledUnset { scope: scope(argument, site)?, keys }))
     }
+}
+
+fn whose() -> Value {
+    json!({ "enum": ["conversation", "contact"], "description": "Whose state; the conversation's by default." })
 }
 
 fn scope(argument: &Value, site: &Site<'_>) -> Option<Scope> {

@@ -38,6 +38,10 @@ impl ActionKind for TagAction {
         schema_of::<Argument>()
     }
 
+    fn example(&self) -> &'static str {
+        "tag: { add: [refund], remove: [new] }"
+    }
+
     fn compile(&self, argument: &Value, site: &Site<'_>) -> Option<Box<dyn Prepare>> {
         let argument: Argument = super::super::read_argument(argument, site)?;
         if argument.add.is_empty() && argument.remove.is_empty() {
@@ -47,11 +51,19 @@ impl ActionKind for TagAction {
         let words = |key: &str, list: &[String]| -> Option<Vec<Words>> {
             let site = site.child(key);
             let tags = list.iter().enumerate();
-            all(tags.map(|(index, text)| Words::compile(text, Form::Text, &site.child(&index.to_string()))))
+            all(tags.map(|(index, text)| name(text, &site.child(&index.to_string()))))
         };
         let (add, remove) = (words("add", &argument.add), words("remove", &argument.remove));
         Some(Box::new(CompiledTag { add: add?, remove: remove? }))
     }
+}
+
+fn name(text: &str, site: &Site<'_>) -> Option<Words> {
+    if text.trim().is_empty() {
+        site.fault("a tag must not be empty; write its name, or leave the entry out");
+        return None;
+    }
+    Words::compile(text, Form::Text, site)
 }
 
 struct CompiledTag {

@@ -19,10 +19,19 @@ impl Words {
         if site.is_literal() {
             return Some(Self::Literal(source.to_owned(), form));
         }
+        site.refuse_unknown_schedules(source);
         match Template::compile(site.pointer(), source, form) {
-            Ok(template) => Some(Self::Template(template, form, source.to_owned())),
-            Err(fault) => {
-                site.fault_in_text(fault.line, format!("the template does not compile: {}", fault.message));
+            Ok(template) => {
+                let wrong = |path: &String| Some((template.place_of(path), site.uncaptured(path)?));
+                let wrong: Vec<_> = template.variables().iter().filter_map(wrong).collect();
+                wrong.iter().for_each(|(at, why)| site.fault_in_text(*at, why.as_str()));
+                wrong.is_empty().then(|| Self::Template(template, form, source.to_owned()))
+            }
+            Err(faults) => {
+                for fault in faults {
+                    let said = format!("the template does not compile: {}", fault.message);
+                    site.fault_in_text((fault.line, fault.column), said);
+                }
                 None
             }
         }
@@ -32,7 +41,7 @@ impl Words {
     pub(super) fn render(&self, view: &View<'_>) -> Result<Rendered, String> {
         let source = self.plain(view)?;
         let rendered = match self.form() {
-            Form::Text => markdown::from_text(&source),
+            Form::Text | Form::Address => markdown::from_text(&source),
             Form::Markdown => markdown::from_markdown(&source),
             Form::Html => markdown::from_html(&source),
         };
@@ -45,7 +54,7 @@ impl Words {
     /// The text alone, without the making of a second form; for subjects and values.
     pub(super) fn plain(&self, view: &View<'_>) -> Result<String, String> {
         match self {
-            Self::Template(template, ..) => template.render(view.document()),
+            Self::Template(template, ..) => template.render(view.document(), view.present()),
             Self::Literal(text, _) => Ok(text.clone()),
         }
     }

@@ -1,11 +1,16 @@
 //! From the partial event of a test to a whole one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::super::site::Surroundings;
 use super::document::EventDocument;
-use crate::model::{AccountName, Contact, Conversation, Direction, Event, EventId, EventKind, Message, SourceName};
+use crate::model::{
+    AccountName, Contact, Conversation, Direction, Event, EventId, EventKind, Headers, Message, SourceName,
+};
+use crate::yaml::{Wrong, suggest};
 
 /// The event of a step. `number` tells the events of one test apart.
 pub fn build(
@@ -14,6 +19,9 @@ pub fn build(
     number: usize,
     now: Timestamp,
 ) -> Result<Event, String> {
+    if let Some((pointer, why)) = unknown(&written, surroundings).into_iter().next() {
+        return Err(format!("event{}: {why}", pointer.replace('/', ".")));
+    }
     let (source, account) = place(&written, surroundings);
     let known = surroundings.account(&account).map(|account| account.provider.clone());
     let kind = written.kind.unwrap_or(EventKind::MessageReceived);
@@ -27,7 +35,9 @@ pub fn build(
     conversation.id.get_or_insert_with(|| "test-conversation".to_owned());
     let message = match kind {
         EventKind::MessageReceived | EventKind::MessageSent | EventKind::NoteAdded => {
-            Some(message(written.message.unwrap_or_default(), kind, &contact, &conversation, number)?)
+            let own = surroundings.account(&account).map(|account| account.own_addresses.as_slice());
+            let written = written.message.unwrap_or_default();
+            Some(message(written, kind, &contact, &conversation, own.unwrap_or_default(), number)?)
         }
         _ => None,
     };
@@ -44,7 +54,28 @@ pub fn build(
         message,
         raw: written.raw,
         unreadable: None,
+        delivery: written.delivery,
     })
+}
+
+/// The names in an event that the configuration does not have, by pointer. Without accounts there is nothing to know.
+pub(super) fn unknown(written: &EventDocument, surroundings: &Surroundings) -> Vec<Wrong> {
+    let accounts = &surroundings.accounts;
+    if accounts.is_empty() {
+        return Vec::new();
+    }
+    let judge = |key: &str, name: &Option<String>, known: BTreeSet<&str>| {
+        let name = name.as_deref().filter(|name| !known.contains(name))?;
+        Some((format!("/{key}"), format!("no {key} is called `{name}` in the configuration{}", suggest(name, known))))
+    };
+    [
+        judge("source", &written.source, surroundings.sources.keys().map(SourceName::as_str).collect()),
+        judge("account", &written.account, accounts.iter().map(|account| account.name.as_str()).collect()),
+        judge("provider", &written.provider, accounts.iter().map(|account| account.provider.as_str()).collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn place(written: &EventDocument, surroundings: &Surroundings) -> (SourceName, AccountName) {
@@ -66,9 +97,10 @@ fn message(
     kind: EventKind,
     contact: &Contact,
     conversation: &Conversation,
+    own: &[String],
     number: usize,
 ) -> Result<Message, String> {
-    // A test that says nothing of headers means ordinary mail, whose headers are known and plain.
+    let says_headers = written.contains_key("headers");
     let headers = written.entry("headers").or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(headers) = headers {
         *headers =
@@ -92,7 +124,34 @@ fn message(
         message.from = message.from.or_else(|| contact.email.clone().or_else(|| contact.phone.clone()));
     }
     message.subject = message.subject.or_else(|| conversation.subject.clone());
+    // A test that says nothing of headers means ordinary mail, whose headers are known and plain.
+    if is_inbound && !says_headers && may_be_mail(&message, conversation) {
+        message.headers = Some(ordinary_headers(&message, own));
+    }
     Ok(message)
+}
+
+fn may_be_mail(message: &Message, conversation: &Conversation) -> bool {
+    match conversation.channel.as_deref() {
+        Some(channel) => channel.to_lowercase().contains("mail"),
+        None => message.from.as_deref().is_some_and(|from| from.contains('@')),
+    }
+}
+
+/// From, to whom the test says or else to us, and the subject.
+fn ordinary_headers(message: &Message, own: &[String]) -> Headers {
+    let us = || own.iter().find(|own| own.contains('@')).cloned();
+    let to = if message.to.is_empty() { us().into_iter().collect() } else { message.to.clone() };
+    let all = [
+        ("from", message.from.iter().cloned().collect()),
+        ("to", to),
+        ("cc", message.cc.clone()),
+        ("subject", message.subject.iter().cloned().collect()),
+    ];
+    all.into_iter()
+        .filter(|(_, values): &(_, Vec<String>)| !values.is_empty())
+        .map(|(name, values)| (name.to_owned(), values))
+        .collect()
 }
 
 fn listed(value: Value) -> Value {

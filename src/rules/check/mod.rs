@@ -2,12 +2,19 @@
 //! Nothing is sent and nothing is stored.
 
 mod compare;
+mod coverage;
 mod document;
 mod event;
+mod hint;
+mod read;
+mod report;
 mod run;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::{Coverage, Seen, Share, Uncovered};
 pub use document::{EventDocument, TestDocument, schema};
 pub use event::build as build_event;
-pub use run::{CaseReport, PayloadReader, Report, run};
+pub use read::read as read_event;
+pub use report::{CaseReport, Difference, Report};
+pub use run::{Options, PayloadReader, run};

@@ -40,13 +40,16 @@ fn nothing(source: &SourceName, file: &str) -> Result<Event, String> {
 
 /// How the tests of a file came out, as `test` tells it; its faults where it cannot be read.
 fn told(tests: &str) -> String {
-    let report = match run(&the_book(), "t.yaml", &format!("tests:\n{tests}\n"), &nothing) {
+    let report = match run(&the_book(), "t.yaml", &format!("tests:\n{tests}\n"), &nothing, &Options::default()) {
         Ok(report) => report,
         Err(faults) => return faults.to_string(),
     };
     let lines = report.cases.iter().map(|case| match case.differences.is_empty() {
         true => format!("passed {} at {}", case.name, case.place),
-        false => format!("failed {} at {}\n  {}", case.name, case.place, case.differences.join("\n  ")),
+        false => {
+            let said = case.differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            format!("failed {} at {}\n  {}", case.name, case.place, said.replace('\n', "\n  "))
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -81,10 +84,10 @@ fn what_comes_true_passes() {
 fn a_planted_wrong_expectation_is_found_and_told() {
     insta::assert_snapshot!(of("refund", "expect: []"), @r#"
     failed t at t.yaml:2
-      expected nothing, got reply: {"kind":"answer","text":"Hi there, your refund","html":"<p>Hi there, your <strong>refund</strong></p>","format":"markdown","delay":"2m","cancel_on":["closed"]}
-      expected nothing, got note: {"page":["dr-lee"],"text":"refund 0","html":"<p>refund 0</p>"}
-      expected nothing, got tag: {"add":["refund","money"]}
-      expected nothing, got assign: "dr-lee"
+      expected nothing, got reply by the rule `refund`: "Hi there, your refund"
+      expected nothing, got note by the rule `refund`: "refund 0"
+      expected nothing, got tag by the rule `refund`: {"add":["refund","money"]}
+      expected nothing, got assign by the rule `refund`: "dr-lee"
     "#);
     insta::assert_snapshot!(of("refund", "expect: [{ reply: { text: { contains: lawyer } } }]"), @r#"
     failed t at t.yaml:2
@@ -159,6 +162,20 @@ fn a_planted_wrong_code_or_rule_is_found_and_told() {
 }
 
 #[test]
+fn a_failure_can_be_expected() {
+    assert_eq!(of("broken", "failed: Contact.Phone"), "passed t at t.yaml:2");
+    assert_eq!(of("script", "failed: does not work with nothing"), "passed t at t.yaml:2");
+    insta::assert_snapshot!(of("tea", "failed: contact.phone"), @r"
+    failed t at t.yaml:2
+      expected failed: contact.phone; nothing failed
+    ");
+    insta::assert_snapshot!(of("broken", "failed: contact.email"), @r#"
+    failed t at t.yaml:2
+      expected failed: contact.email; the note of `broken` failed: `contact.phone` is undefined; give it a default: {{ contact.phone | default("there") }}
+    "#);
+}
+
+#[test]
 fn a_robot_is_blocked_with_its_code() {
     let robot = "
   - name: robot
@@ -210,9 +227,9 @@ fn a_payload_goes_through_its_source() {
         Ok(event)
     };
     let tests = "tests:\n  - name: p\n    payload: p.json\n    source: calls\n    rules: [refund]\n";
-    let report = run(&the_book(), "t.yaml", tests, &adapter).unwrap();
-    assert_eq!(report.cases[0].differences, Vec::<String>::new());
-    assert_eq!(report.reached.iter().collect::<Vec<_>>(), ["refund"]);
+    let report = run(&the_book(), "t.yaml", tests, &adapter, &Options::default()).unwrap();
+    assert_eq!(report.cases[0].differences, []);
+    assert!(report.seen.has_matched("refund") && !report.seen.has_matched("late"));
 }
 
 #[test]
@@ -253,19 +270,19 @@ fn a_test_that_says_two_things_or_nothing_is_refused() {
 
 #[test]
 fn a_mistyped_key_is_refused_with_its_line() {
-    insta::assert_snapshot!(told("  - name: t\n    evnt: {}\n    rules: []"), @"t.yaml:3:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, rules, steps)");
-    insta::assert_snapshot!(told("  - name: t\n    rules: []\n    event:\n      mesage: { text: x }"), @"t.yaml:5:7: unknown key `mesage`; did you mean `message`? (known: kind, source, provider, account, conversation, contact, message, raw)");
+    insta::assert_snapshot!(told("  - name: t\n    evnt: {}\n    rules: []"), @"t.yaml:3:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, steps)");
+    insta::assert_snapshot!(told("  - name: t\n    rules: []\n    event:\n      mesage: { text: x }"), @"t.yaml:5:7: unknown key `mesage`; did you mean `message`? (known: kind, source, provider, account, conversation, contact, message, delivery, raw)");
     insta::assert_snapshot!(told("  - name: t\n    rules: []\n    event:\n      message: { txt: x }"), @"t.yaml:5:18: unknown key `txt`; did you mean `text`? (known: id, direction, text, full_text, html, subject, from, to, cc, headers, attachments, language, is_automated, author, thread_id, request_id)");
     insta::assert_snapshot!(told("  - name: t\n    rules: []\n    given: { stat: {} }"), @"t.yaml:4:14: unknown key `stat`; did you mean `state`? (known: state, contact_state)");
-    insta::assert_snapshot!(told("  - name: t\n    expect:\n      - repy: {}"), @"t.yaml:4:9: unknown key `repy`; did you mean `reply`? (known: reply, note, snippet, tag, assign, close, set, unset)");
+    insta::assert_snapshot!(told("  - name: t\n    expect:\n      - repy: {}"), @"t.yaml:4:9: unknown key `repy`; did you mean `reply`? (known: reply, note, snippet, tag, assign, close, http, set, unset, verdict)");
     insta::assert_snapshot!(told("  - name: t\n    expect:\n      - reply: { txt: { not_contains: x } }"), @"t.yaml:4:18: unknown key `txt`; did you mean `text`? (known: text, html, format, subject, as, kind, delay, cancel_on, attachments)");
     insta::assert_snapshot!(told("  - name: t\n    expect:\n      - reply: { text: { not_contians: x } }"), @"t.yaml:4:26: unknown key `not_contians`; did you mean `not_contains`?");
     insta::assert_snapshot!(told("  - name: t\n    steps:\n      - evnt: {}\n        expct: []"), @r"
-    t.yaml:4:9: unknown key `evnt`; did you mean `event`? (known: after, event, payload, source, expect, blocked, rules)
-    t.yaml:5:9: unknown key `expct`; did you mean `expect`? (known: after, event, payload, source, expect, blocked, rules)
+    t.yaml:4:9: unknown key `evnt`; did you mean `event`? (known: after, event, payload, source, expect, blocked, failed, rules)
+    t.yaml:5:9: unknown key `expct`; did you mean `expect`? (known: after, event, payload, source, expect, blocked, failed, rules)
     ");
     insta::assert_snapshot!(told("  - rules: []"), @"t.yaml:2:5: missing key `name`");
-    insta::assert_snapshot!(told("  - name: t\n    rules: refund"), @"t.yaml:3:5: a text is not a list or empty");
+    insta::assert_snapshot!(told("  - name: t\n    rules: refund"), @"t.yaml:3:5: `rules`: a text is not a list or empty");
 }
 
 #[test]
@@ -282,4 +299,118 @@ fn an_event_is_filled_in_like_real_ones() {
     assert_eq!((message.from.as_deref(), message.subject.as_deref()), (Some("+1555"), Some("s")));
     assert_eq!((message.full_text.as_str(), message.id.as_deref()), ("x", Some("test-message-3")));
     assert_eq!(message.headers.as_ref().unwrap()["x-a"], ["1"]);
+}
+
+#[test]
+fn names_that_the_configuration_does_not_have_are_refused() {
+    let of = |event: &str| told(&format!("  - name: t\n    event: {event}\n    rules: []"));
+    assert_eq!(of("{ source: calls, account: phone, provider: spruce }"), "passed t at t.yaml:2");
+    insta::assert_snapshot!(of("{ source: cals }"), @r"
+    failed t at t.yaml:2
+      event.source: no source is called `cals` in the configuration; did you mean `calls`? (known: calls, inbox, letters)
+    ");
+    insta::assert_snapshot!(of("{ account: phon }"), @r"
+    failed t at t.yaml:2
+      event.account: no account is called `phon` in the configuration; did you mean `phone`? (known: mail, phone, support)
+    ");
+    insta::assert_snapshot!(of("{ provider: spruze }"), @r"
+    failed t at t.yaml:2
+      event.provider: no provider is called `spruze` in the configuration; did you mean `spruce`? (known: sandbox, sequenzy, spruce)
+    ");
+}
+
+#[test]
+fn the_mode_of_a_rule_is_pinned_by_its_verdict() {
+    let book = |mode: &str| {
+        let list =
+            format!("  - name: a\n    mode: {mode}\n    do: [{{ reply: {{ text: x }} }}, {{ tag: {{ add: [y] }} }}]");
+        book(&[("r.yaml", &rules(&list))], surroundings())
+    };
+    let of = |mode: &str, expected: &str| {
+        let tests = format!("tests:\n  - name: t\n    expect: {expected}\n");
+        match run(&book(mode), "t.yaml", &tests, &nothing, &Options::default()) {
+            Ok(report) => report.cases[0].differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            Err(faults) => faults.to_string(),
+        }
+    };
+    for (mode, verdict) in [("auto", "chosen"), ("approve", "held"), ("draft", "drafted"), ("shadow", "shadowed")] {
+        let expected = format!("[{{ reply: {{ text: x }}, verdict: {verdict} }}]");
+        assert_eq!(of(mode, &expected), "", "{mode}");
+        assert_eq!(of(mode, "[{ reply: { text: x } }]"), "", "{mode}");
+    }
+    assert_eq!(of("approve", "[{ verdict: held, reply: {} }, { tag: {}, verdict: chosen }]"), "");
+    insta::assert_snapshot!(of("auto", "[{ reply: { text: z }, verdict: held }]"), @r#"
+    reply.text: expected "z", got "x"
+    reply.verdict: expected "held", got "chosen"
+    "#);
+    insta::assert_snapshot!(of("auto", "[{ verdict: held }]"), @"an expectation needs an action beside `verdict`");
+    insta::assert_snapshot!(of("auto", "[{ reply: {}, verdict: hold }]"), @"t.yaml:3:27: `hold` is not known here; did you mean `held`? (known: chosen, held, drafted, shadowed)");
+    insta::assert_snapshot!(of("auto", "[{ reply: {}, tag: {} }]"), @"t.yaml:3:14: one key is wanted here; begin the next entry on a line of its own, with `- `");
+    insta::assert_snapshot!(of("auto", "[{ reply: {}, tag: {}, verdict: held }]"), @r#"t.yaml:3:14: {"reply":{},"tag":{},"verdict":"held"} has more than 2 properties"#);
+}
+
+#[test]
+fn an_unknown_code_of_the_loop_guard_is_refused() {
+    let told = of("refund", "blocked: auto_submited");
+    assert!(
+        told.starts_with("t.yaml:4:5: `auto_submited` is not known here; did you mean `auto_submitted`?"),
+        "{told}"
+    );
+    for code in ["loop_cap", "suspect_cap", "already_answered", "once", "veto", "chain_depth"] {
+        assert!(of("refund", &format!("blocked: {code}")).contains("; nothing was blocked"), "{code}");
+    }
+    assert_eq!(of("tea", "blocked: null\n    rules: []"), "passed t at t.yaml:2");
+}
+
+#[test]
+fn a_veto_of_a_rule_in_any_mode_that_acts_is_counted() {
+    let of = |mode: &str| {
+        let list = format!("  - name: hush\n    mode: {mode}\n    when: {{ message.text: never }}\n    veto: reply");
+        let book = book(&[("r.yaml", &rules(&list))], surroundings());
+        Coverage::of(&book, &Seen::default()).actions.of
+    };
+    assert_eq!(["auto", "approve", "draft", "shadow", "off"].map(of), [1, 1, 1, 0, 0]);
+}
+
+#[test]
+fn a_rule_that_was_not_asked_is_not_covered() {
+    let list = "
+  - name: first
+    stop: true
+  - name: second
+    when: { message.text: { contains: refund } }
+    do: [{ tag: { add: [x] } }]
+  - name: sent
+    on: message.sent
+    when: { message.text: { contains: refund } }
+    do: [{ tag: { add: [x] } }]";
+    let book = book(&[("r.yaml", &rules(list))], surroundings());
+    let tests = "tests:\n  - { name: a, event: { message: { text: refund } }, rules: [first] }\n  - { name: b, event: { message: { text: tea } }, rules: [first] }\n";
+    let options = Options { depth: crate::rules::Depth::Everything, ..Options::default() };
+    let report = run(&book, "t.yaml", tests, &nothing, &options).unwrap();
+    let coverage = Coverage::of(&book, &report.seen);
+    assert_eq!((coverage.conditions.covered, coverage.conditions.of), (0, 2));
+    assert!(coverage.uncovered.iter().any(|one| one.what.ends_with("never looked at")));
+}
+
+#[test]
+fn a_fault_of_shape_in_one_test_does_not_hide_those_of_the_others() {
+    insta::assert_snapshot!(told("
+  - name: shape
+    evnt: {}
+    now: today
+  - name: nothing is expected
+  - name: time
+    now: today
+    rules: []
+  - name: steps
+    steps: [{ rules: [] }, { after: a while, rules: [] }, { payload: p.json, rules: [] }]
+  - name: fails, and is not told of
+    rules: [nothing]"), @"
+    t.yaml:4:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, steps)
+    t.yaml:6:5: nothing is expected; write `expect:`, `blocked:` or `rules:` (`expect: []` means that nothing may be done)
+    t.yaml:7:5: now: `today` is not a time stamp, such as 2026-01-05T10:00:00Z
+    t.yaml:10:5: step 2: after: `a while` is not a duration; write it like 30s, 15m, 24h or 7d
+    t.yaml:10:5: step 3: a `payload` needs the `source` it comes in by
+    ");
 }

@@ -1,13 +1,13 @@
 //! Operators about how long ago a time stamp was. The present is the decision's, never the machine's.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{Case, Operator, Test};
+use super::{Case, Operator, Seen, Test};
 use crate::model::duration;
 
 macro_rules! age {
-    ($type:ident, $name:literal, $summary:literal, $compare:expr) => {
+    ($type:ident, $name:literal, $summary:literal, $example:literal, $compare:expr) => {
         pub(super) struct $type;
 
         impl Operator for $type {
@@ -20,7 +20,11 @@ macro_rules! age {
             }
 
             fn schema(&self) -> Value {
-                json!({ "type": "string", "minLength": 2 })
+                duration::schema()
+            }
+
+            fn example(&self) -> &'static str {
+                $example
             }
 
             fn compile(&self, wanted: &Value, _: Case) -> Result<Box<dyn Test>, String> {
@@ -31,10 +35,20 @@ macro_rules! age {
     };
 }
 
-age!(OlderThan, "older_than", "The time stamp lies longer ago than this duration, such as `2h`.", |age, wanted| age
-    > wanted);
-age!(NewerThan, "newer_than", "The time stamp lies less long ago than this duration, such as `7d`.", |age, wanted| age
-    < wanted);
+age!(
+    OlderThan,
+    "older_than",
+    "The time stamp lies longer ago than this duration, such as `2h`.",
+    "state.promised_at: { older_than: 2h }",
+    |age, wanted| age > wanted
+);
+age!(
+    NewerThan,
+    "newer_than",
+    "The time stamp lies less long ago than this duration, such as `7d`.",
+    "raw.customer.created_at: { newer_than: 7d }",
+    |age, wanted| age < wanted
+);
 
 struct Age {
     wanted: SignedDuration,
@@ -42,8 +56,8 @@ struct Age {
 }
 
 impl Test for Age {
-    fn holds(&self, values: &[&Value], now: Timestamp, _: &mut Map<String, Value>) -> bool {
+    fn holds(&self, seen: &Seen<'_>, now: Timestamp, _: &mut Map<String, Value>) -> bool {
         let stamp = |value: &&Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-        values.iter().filter_map(stamp).any(|at| (self.compare)(now.duration_since(at), self.wanted))
+        seen.iter().filter_map(stamp).any(|at| (self.compare)(now.duration_since(at), self.wanted))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Case, Operator, Test};
+use super::{Case, Operator, Seen, Sign, Test, Token};
 
 /// `equals`.
 pub(super) struct Equals;
@@ -22,7 +22,7 @@ fn scalars() -> Value {
 }
 
 macro_rules! membership {
-    ($type:ident, $name:literal, $summary:literal, $schema:ident) => {
+    ($type:ident, $name:literal, $summary:literal, $example:literal, $schema:ident) => {
         impl Operator for $type {
             fn name(&self) -> &'static str {
                 $name
@@ -36,6 +36,14 @@ macro_rules! membership {
                 $schema()
             }
 
+            fn takes_words(&self) -> bool {
+                matches!($name, "one_of" | "has_any")
+            }
+
+            fn example(&self) -> &'static str {
+                $example
+            }
+
             fn compile(&self, wanted: &Value, case: Case) -> Result<Box<dyn Test>, String> {
                 let wanted = wanted.as_array().cloned().unwrap_or_else(|| vec![wanted.clone()]);
                 Ok(Box::new(Member { wanted: wanted.iter().map(|value| folded(value, case)).collect(), case }))
@@ -44,10 +52,28 @@ macro_rules! membership {
     };
 }
 
-membership!(Equals, "equals", "The value is this one. Written short as `field: value`.", scalar);
-membership!(OneOf, "one_of", "The value is one of these. Written short as `field: [a, b]`.", scalars);
-membership!(Has, "has", "The list has this item.", scalar);
-membership!(HasAny, "has_any", "The list has at least one of these items.", scalars);
+membership!(
+    Equals,
+    "equals",
+    "The value is this one. Written short as `field: value`.",
+    "conversation.status: { equals: open }",
+    scalar
+);
+membership!(
+    OneOf,
+    "one_of",
+    "The value is one of these. Written short as `field: [a, b]`.",
+    "conversation.channel: { one_of: [email, sms] }",
+    scalars
+);
+membership!(Has, "has", "The list has this item.", "conversation.tags: { has: vip }", scalar);
+membership!(
+    HasAny,
+    "has_any",
+    "The list has at least one of these items.",
+    "contact.tags: { has_any: [vip, partner] }",
+    scalars
+);
 
 struct Member {
     wanted: Vec<Value>,
@@ -55,11 +81,12 @@ struct Member {
 }
 
 impl Test for Member {
-    fn holds(&self, values: &[&Value], _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
-        values
-            .iter()
-            .map(|value| folded(value, self.case))
-            .any(|value| self.wanted.iter().any(|wanted| same(wanted, &value)))
+    fn holds(&self, seen: &Seen<'_>, _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
+        seen.iter().any(|value| self.wanted.iter().any(|wanted| same(wanted, value, self.case)))
+    }
+
+    fn signs(&self) -> Option<Vec<Sign>> {
+        self.wanted.iter().map(|value| Token::of(value).map(Sign::Value)).collect()
     }
 }
 
@@ -71,15 +98,17 @@ fn folded(value: &Value, case: Case) -> Value {
 }
 
 /// Numbers are equal whatever their form; a number equals the text that spells it, because providers write ids both ways.
-fn same(wanted: &Value, saw: &Value) -> bool {
+/// What is wanted has been folded.
+fn same(wanted: &Value, saw: &Value, case: Case) -> bool {
     match (wanted, saw) {
+        (Value::String(wanted), Value::String(saw)) => case.folds_to(saw, wanted),
         // Ids can be longer than the 53 bits that a float keeps.
         (Value::Number(a), Value::Number(b)) => match (a.as_i128(), b.as_i128()) {
             (Some(a), Some(b)) => a == b,
             _ => a.as_f64() == b.as_f64(),
         },
         (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
-            number.to_string() == *text
+            case.folds_to(text, &number.to_string())
         }
         _ => wanted == saw,
     }

@@ -1,18 +1,27 @@
-//! Conditions: what a rule wants to see. Operators stand in a table, one family per file; `all`, `any`, `not` and
-//! `script` join them. A condition only looks; it changes nothing but the captures of the rule it belongs to.
+//! Conditions: what a rule wants to see. Operators stand in a table, one family per file; `all`, `any`, `not`,
+//! `script` and `within` join them. A condition only looks; it changes nothing but the captures of the rule it belongs to.
 
 mod age;
 mod compile;
 mod equality;
+mod literal;
 mod number;
 mod presence;
+mod seen;
+mod sign;
 #[cfg(test)]
 mod tests;
 mod text;
+mod within;
 
 use serde_json::{Map, Value};
 
+pub(super) use compile::operators;
 pub use compile::{compile, schema};
+pub(super) use seen::Folded;
+pub use seen::Seen;
+pub use sign::{Sign, Token, likelihood};
+pub use within::Within;
 
 use super::fields::Path;
 use super::script::Expression;
@@ -39,16 +48,30 @@ impl Case {
     }
 
     /// The text as it is compared. Up and down again letter by letter, so that `STRASSE` is `Straße`, a final sigma is a
-    /// sigma, and the Turkish `İ` and `ı` are an `i`.
+    /// sigma, and the Turkish `İ` and `ı` are an `i`. A folded text stays as it is when it is folded again.
     pub fn fold(self, text: &str) -> String {
-        let plain = |letter: char| if letter == 'İ' { 'i' } else { letter };
         match self {
-            Self::Ignored => {
-                text.chars().map(plain).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
-            }
+            Self::Ignored => folded(text).collect(),
             Self::Sensitive => text.to_owned(),
         }
     }
+
+    /// Whether a text, folded, is this one.
+    fn folds_to(self, text: &str, wanted: &str) -> bool {
+        match self {
+            Self::Ignored => folded(text).eq(wanted.chars()),
+            Self::Sensitive => text == wanted,
+        }
+    }
+}
+
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    let plain = |letter: char| match letter {
+        'İ' => 'i',
+        'ẞ' => 'ß',
+        letter => letter,
+    };
+    text.chars().map(plain).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 /// An operator: the word, what it means, and how it is made ready once.
@@ -62,6 +85,14 @@ pub trait Operator: Sync {
     /// What may be wanted, as JSON Schema.
     fn schema(&self) -> Value;
 
+    /// Whether a word list can stand for what is wanted.
+    fn takes_words(&self) -> bool {
+        false
+    }
+
+    /// One entry of `when:` that uses it, for the reference and for editors.
+    fn example(&self) -> &'static str;
+
     /// A test for what is wanted, or why there can be none.
     fn compile(&self, wanted: &Value, case: Case) -> Result<Box<dyn Test>, String>;
 }
@@ -70,7 +101,12 @@ pub trait Operator: Sync {
 /// do together); a field without any never does, except where the test is about just that.
 pub trait Test: Send + Sync {
     /// Whether it holds. `captures` takes what named groups matched.
-    fn holds(&self, values: &[&Value], now: jiff::Timestamp, captures: &mut Map<String, Value>) -> bool;
+    fn holds(&self, seen: &Seen<'_>, now: jiff::Timestamp, captures: &mut Map<String, Value>) -> bool;
+
+    /// Signs of which the values show at least one whenever the test holds; none where nothing can be said.
+    fn signs(&self) -> Option<Vec<Sign>> {
+        None
+    }
 }
 
 /// Every operator. Each has its `not_` form, which holds when the operator does not.
@@ -107,7 +143,26 @@ pub enum Condition {
     /// A field passes a test.
     Field(FieldTest),
     /// A Rhai expression is true.
-    Script(Expression, String),
+    Script(ScriptTest),
+    /// A schedule is open.
+    Within(Within),
+}
+
+/// A condition without others inside it, as coverage counts them.
+pub struct Leaf<'a> {
+    /// The field path, or `script`, `within`, `not_within`.
+    pub subject: &'a str,
+    /// What is wanted, in words.
+    pub wanted: &'a str,
+    /// The line in the rule's file, from 1.
+    pub line: usize,
+}
+
+/// A Rhai expression with its source.
+pub struct ScriptTest {
+    expression: Expression,
+    source: String,
+    line: usize,
 }
 
 /// One operator on one field.
@@ -115,6 +170,7 @@ pub struct FieldTest {
     path: Path,
     is_negated: bool,
     wanted: String,
+    line: usize,
     test: Box<dyn Test>,
 }
 
@@ -147,7 +203,8 @@ impl Condition {
                 Ok(!held)
             }
             Self::Field(test) => Ok(test.holds(view)),
-            Self::Script(expression, _) => view.evaluate(expression),
+            Self::Script(script) => view.evaluate(&script.expression),
+            Self::Within(within) => Ok(within.holds(view.now())),
         }
     }
 
@@ -161,10 +218,12 @@ impl Condition {
             Self::Not(inner) => ("not", vec![inner.explain(view)]),
             Self::Field(test) => (test.path.as_str(), Vec::new()),
             Self::Script(..) => ("script", Vec::new()),
+            Self::Within(within) => (within.subject(), Vec::new()),
         };
         view.restore(before);
         let saw = match self {
             Self::Field(test) => Some(show(&test.path.values(view.document()))),
+            Self::Within(within) => Some(within.saw(view.now())),
             _ => None,
         };
         let result = self.holds(view);
@@ -177,21 +236,50 @@ impl Condition {
             subject: subject.to_owned(),
             wanted: match self {
                 Self::Field(test) => test.wanted.clone(),
-                Self::Script(_, source) => source.clone(),
+                Self::Script(script) => script.source.clone(),
+                Self::Within(within) => within.wanted().to_owned(),
                 _ => subject.to_owned(),
             },
             saw,
             holds: result.unwrap_or(false),
+            line: self.leaf().map(|leaf| leaf.line).unwrap_or_default(),
             inner,
+        }
+    }
+
+    /// Every condition without others inside it, in the order of the findings.
+    pub fn leaves(&self) -> Vec<Leaf<'_>> {
+        match self {
+            Self::All(inner) | Self::Any(inner) => inner.iter().flat_map(Self::leaves).collect(),
+            Self::Not(inner) => inner.leaves(),
+            leaf => leaf.leaf().into_iter().collect(),
+        }
+    }
+
+    fn leaf(&self) -> Option<Leaf<'_>> {
+        match self {
+            Self::Field(test) => Some(Leaf { subject: test.path.as_str(), wanted: &test.wanted, line: test.line }),
+            Self::Script(script) => Some(Leaf { subject: "script", wanted: &script.source, line: script.line }),
+            Self::Within(within) => {
+                Some(Leaf { subject: within.subject(), wanted: within.wanted(), line: within.line() })
+            }
+            Self::All(_) | Self::Any(_) | Self::Not(_) => None,
         }
     }
 }
 
 impl FieldTest {
+    /// Signs of which an event shows at least one, in this field, whenever the condition holds. None where nothing can be
+    /// said: of a negation, and of a field that another rule may change first.
+    pub(super) fn signs(&self) -> Option<Vec<(&Path, Sign)>> {
+        let signs = self.test.signs().filter(|_| !self.is_negated && !self.path.can_change())?;
+        Some(signs.into_iter().map(|sign| (&self.path, sign)).collect())
+    }
+
     fn holds(&self, view: &mut View<'_>) -> bool {
         let mut captured = Map::new();
-        let found = self.test.holds(&self.path.values(view.document()), view.now(), &mut captured);
-        if found && !self.is_negated {
+        let found = self.test.holds(&view.seen(&self.path), view.now(), &mut captured);
+        if found && !self.is_negated && !captured.is_empty() {
             view.capture(captured);
         }
         found != self.is_negated

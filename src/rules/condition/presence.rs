@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Case, Operator, Test};
+use super::{Case, Operator, Seen, Test};
 
 /// `exists`.
 pub(super) struct Exists;
@@ -20,6 +20,10 @@ impl Operator for Exists {
 
     fn schema(&self) -> Value {
         json!({ "type": "boolean" })
+    }
+
+    fn example(&self) -> &'static str {
+        "state.order: { exists: true }"
     }
 
     fn compile(&self, wanted: &Value, _: Case) -> Result<Box<dyn Test>, String> {
@@ -40,6 +44,10 @@ impl Operator for Empty {
         json!({ "type": "boolean" })
     }
 
+    fn example(&self) -> &'static str {
+        "conversation.assignee: { empty: true }"
+    }
+
     fn compile(&self, wanted: &Value, _: Case) -> Result<Box<dyn Test>, String> {
         let is_filled = |value: &Value| value.as_str().is_none_or(|text| !text.trim().is_empty());
         Ok(Box::new(Presence { wanted: !wanted.as_bool().unwrap_or(true), counts: is_filled }))
@@ -52,7 +60,7 @@ struct Presence {
 }
 
 impl Test for Presence {
-    fn holds(&self, values: &[&Value], _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
-        values.iter().any(|value| (self.counts)(value)) == self.wanted
+    fn holds(&self, seen: &Seen<'_>, _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
+        seen.iter().any(|value| (self.counts)(value)) == self.wanted
     }
 }

@@ -190,6 +190,16 @@ fn every_operator_and_its_negation_keep_to_the_table() {
     }
 }
 
+#[test]
+fn what_is_folded_stays_as_it_is() {
+    let unsteady = ('\0'..=char::MAX).filter(|letter| {
+        let folded = Case::Ignored.fold(&letter.to_string());
+        Case::Ignored.fold(&folded) != folded
+    });
+    assert_eq!(unsteady.collect::<String>(), "");
+    assert_eq!(Case::Ignored.fold("STRAẞE"), "strasse");
+}
+
 /// The operators that no row speaks of.
 fn unrowed<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let rowed: BTreeSet<&str> = rows().iter().map(|(name, ..)| name.trim_start_matches('*')).collect();
@@ -419,5 +429,32 @@ proptest! {
             prop_assert_eq!(decided.captures(), explained.captures());
         }
         prop_assert!(has_failed(&finding) || is_coherent(&finding), "{}", tell(&finding, 0));
+    }
+}
+
+#[test]
+fn a_line_break_is_a_blank_to_all_but_matches() {
+    use serde_json::json;
+
+    use crate::rules::testing::Play;
+    let text = "I want my\r\n  money\u{a0}\tback,\nplease\n";
+    for (operator, holds) in [
+        ("{ contains: 'my money back' }", true),
+        ("{ contains: \"my\\n money  back\" }", true),
+        ("{ contains_any: [nothing, 'Money Back'] }", true),
+        ("{ contains_all: ['want my', 'back, please'] }", true),
+        ("{ contains_word: 'money back' }", true),
+        ("{ starts_with: 'i want my money' }", true),
+        ("{ not_contains: 'money back' }", false),
+        ("{ contains: 'MONEY back', case: sensitive }", false),
+        ("{ contains: 'my money', case: sensitive }", true),
+        ("{ contains: 'mymoney' }", false),
+        ("{ matches: 'my money' }", false),
+        ("{ matches: 'my\\s+money' }", true),
+    ] {
+        let rule =
+            format!("  - name: a\n    when: {{ message.text: {operator} }}\n    do: [{{ tag: {{ add: [x] }} }}]");
+        let matched = Play::new(&rule).decide(json!({ "message": { "text": text } })).trace.matched.len();
+        assert_eq!(matched == 1, holds, "{operator}");
     }
 }

@@ -1,15 +1,18 @@
 //! Operators that look into texts. They ignore case unless `case: sensitive` stands beside them.
 
+use std::sync::{LazyLock, OnceLock};
+
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value, json};
 
-use super::{Case, Operator, Test, as_text};
+use super::sign::likelihood;
+use super::{Case, Operator, Seen, Sign, Test, as_text, literal};
 
 /// The largest compiled expression; what needs more is refused at load.
 const REGEX_LIMIT: usize = 1 << 20;
 
 macro_rules! needle_operator {
-    ($type:ident, $name:literal, $summary:literal, $how:ident) => {
+    ($type:ident, $name:literal, $summary:literal, $example:literal, $how:ident) => {
         pub(super) struct $type;
 
         impl Operator for $type {
@@ -25,6 +28,10 @@ macro_rules! needle_operator {
                 json!({ "anyOf": [{ "type": "string", "minLength": 1 }, { "type": "number" }] })
             }
 
+            fn example(&self) -> &'static str {
+                $example
+            }
+
             fn compile(&self, wanted: &Value, case: Case) -> Result<Box<dyn Test>, String> {
                 Ok(Box::new(Needles { needles: vec![needle(wanted, case)?], case, how: How::$how }))
             }
@@ -32,12 +39,30 @@ macro_rules! needle_operator {
     };
 }
 
-needle_operator!(Contains, "contains", "The text contains this one.", ContainsAny);
-needle_operator!(StartsWith, "starts_with", "The text starts with this one.", StartsWith);
-needle_operator!(EndsWith, "ends_with", "The text ends with this one.", EndsWith);
+needle_operator!(
+    Contains,
+    "contains",
+    "The text contains this one.",
+    "message.text: { contains: refund }",
+    ContainsAny
+);
+needle_operator!(
+    StartsWith,
+    "starts_with",
+    "The text starts with this one.",
+    "message.subject: { starts_with: \"re:\" }",
+    StartsWith
+);
+needle_operator!(
+    EndsWith,
+    "ends_with",
+    "The text ends with this one.",
+    "contact.email: { ends_with: \"@example.com\" }",
+    EndsWith
+);
 
 macro_rules! needles_operator {
-    ($type:ident, $name:literal, $summary:literal, $how:ident) => {
+    ($type:ident, $name:literal, $summary:literal, $example:literal, $how:ident) => {
         pub(super) struct $type;
 
         impl Operator for $type {
@@ -53,6 +78,14 @@ macro_rules! needles_operator {
                 json!({ "type": "array", "minItems": 1, "items": { "anyOf": [{ "type": "string", "minLength": 1 }, { "type": "number" }] } })
             }
 
+            fn takes_words(&self) -> bool {
+                true
+            }
+
+            fn example(&self) -> &'static str {
+                $example
+            }
+
             fn compile(&self, wanted: &Value, case: Case) -> Result<Box<dyn Test>, String> {
                 let needles = wanted.as_array().into_iter().flatten().map(|item| needle(item, case));
                 Ok(Box::new(Needles { needles: needles.collect::<Result<_, _>>()?, case, how: How::$how }))
@@ -61,11 +94,18 @@ macro_rules! needles_operator {
     };
 }
 
-needles_operator!(ContainsAny, "contains_any", "The text contains at least one of these.", ContainsAny);
+needles_operator!(
+    ContainsAny,
+    "contains_any",
+    "The text contains at least one of these.",
+    "message.text: { contains_any: [refund, \"money back\"] }",
+    ContainsAny
+);
 needles_operator!(
     ContainsAll,
     "contains_all",
     "The text, or the list of texts together, contains every one of these.",
+    "message.text: { contains_all: [order, broken] }",
     ContainsAll
 );
 
@@ -84,9 +124,8 @@ struct Needles {
 }
 
 impl Test for Needles {
-    fn holds(&self, values: &[&Value], _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
-        let texts: Vec<String> =
-            values.iter().filter_map(|value| as_text(value)).map(|text| self.case.fold(&text)).collect();
+    fn holds(&self, seen: &Seen<'_>, _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
+        let texts = seen.texts(self.case);
         let is_found = |needle: &String| {
             texts.iter().any(|text| match self.how {
                 How::ContainsAny | How::ContainsAll => text.contains(needle.as_str()),
@@ -99,11 +138,35 @@ impl Test for Needles {
             _ => self.needles.iter().any(is_found),
         }
     }
+
+    fn signs(&self) -> Option<Vec<Sign>> {
+        match self.how {
+            How::ContainsAll => {
+                let rarest = self.needles.iter().min_by(|a, b| likelihood(a).total_cmp(&likelihood(b)))?;
+                Some(vec![Sign::text(rarest)])
+            }
+            _ => Some(self.needles.iter().map(|needle| Sign::text(needle)).collect()),
+        }
+    }
+}
+
+/// A text as it is searched: in the case that counts, and with every run of white space as one blank, because mail breaks
+/// its lines wherever it likes.
+pub(super) fn read(text: &str, case: Case) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_whitespace() {
+            true if out.ends_with(' ') => {}
+            true => out.push(' '),
+            false => out.push(letter),
+        }
+    }
+    case.fold(&out)
 }
 
 fn needle(wanted: &Value, case: Case) -> Result<String, String> {
     match as_text(wanted) {
-        Some(text) if !text.is_empty() => Ok(case.fold(&text)),
+        Some(text) if !text.is_empty() => Ok(read(&text, case)),
         _ => Err("an empty text is contained in every text; write the words to look for".to_owned()),
     }
 }
@@ -128,26 +191,59 @@ impl Operator for ContainsWord {
         ] })
     }
 
+    fn example(&self) -> &'static str {
+        "message.text: { contains_word: [art, \"c++\"] }"
+    }
+
     fn compile(&self, wanted: &Value, case: Case) -> Result<Box<dyn Test>, String> {
         let wanted = wanted.as_array().map_or_else(|| vec![wanted], |items| items.iter().collect());
-        let words = wanted.into_iter().map(|word| needle(word, case).map(|word| regex::escape(&word)));
-        let words = words.collect::<Result<Vec<_>, _>>()?.join("|");
-        // \b would fail beside a word that itself begins or ends with punctuation, such as `c++`.
-        const BESIDE: &str = r"[^\p{L}\p{M}\p{N}_]";
-        let pattern = build(&format!("(?:^|{BESIDE})(?:{words})(?:$|{BESIDE})"), Case::Sensitive)?;
-        Ok(Box::new(Word { pattern, case }))
+        let words = wanted.into_iter().map(|word| needle(word, case)).collect::<Result<_, _>>()?;
+        Ok(Box::new(Words { words, case }))
     }
 }
 
 /// Texts are folded as for the other text operators, so that one word is the same word to all of them.
-struct Word {
-    pattern: Regex,
+struct Words {
+    words: Vec<String>,
     case: Case,
 }
 
-impl Test for Word {
-    fn holds(&self, values: &[&Value], _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
-        values.iter().filter_map(|value| as_text(value)).any(|text| self.pattern.is_match(&self.case.fold(&text)))
+impl Test for Words {
+    fn holds(&self, seen: &Seen<'_>, _: jiff::Timestamp, _: &mut Map<String, Value>) -> bool {
+        let texts = seen.texts(self.case);
+        self.words.iter().any(|word| texts.iter().any(|text| has_word(text, word)))
+    }
+
+    fn signs(&self) -> Option<Vec<Sign>> {
+        Some(self.words.iter().map(|word| Sign::text(word)).collect())
+    }
+}
+
+/// Whether a word stands somewhere with no other part of a word beside it. What the word itself begins and ends with does
+/// not matter, so that `c++` is a word.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_alone = |start: usize| {
+        let (before, after) = (text[..start].chars().next_back(), text[start + word.len()..].chars().next());
+        !before.is_some_and(is_part_of_word) && !after.is_some_and(is_part_of_word)
+    };
+    let mut from = 0;
+    while let Some(found) = text[from..].find(word) {
+        let start = from + found;
+        if is_alone(start) {
+            return true;
+        }
+        // The next one may overlap this one, as in `a-a-a`.
+        from = start + text[start..].chars().next().map_or(1, char::len_utf8);
+    }
+    false
+}
+
+/// Letters, the marks on them, digits and the underscore.
+fn is_part_of_word(letter: char) -> bool {
+    static PART: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}_]$").ok());
+    match letter.is_ascii() {
+        true => letter.is_ascii_alphanumeric() || letter == '_',
+        false => PART.as_ref().is_some_and(|part| part.is_match(letter.encode_utf8(&mut [0; 4]))),
     }
 }
 
@@ -167,28 +263,52 @@ impl Operator for Matches {
         json!({ "type": "string", "minLength": 1 })
     }
 
+    fn example(&self) -> &'static str {
+        r"message.subject: { matches: 'order #(?<order>\d+)' }"
+    }
+
     fn compile(&self, wanted: &Value, case: Case) -> Result<Box<dyn Test>, String> {
-        Ok(Box::new(Pattern(build(wanted.as_str().unwrap_or_default(), case)?)))
+        let pattern = wanted.as_str().unwrap_or_default().to_owned();
+        let parsed = literal::parse(&pattern, case);
+        if parsed.as_ref().is_none_or(|parsed| literal::most_bytes(parsed) > REGEX_LIMIT) {
+            build(&pattern, case)?;
+        }
+        let words = parsed.and_then(|parsed| literal::required(&parsed));
+        Ok(Box::new(Pattern { pattern, case, words, compiled: OnceLock::new() }))
     }
 }
 
-struct Pattern(Regex);
+/// A compiled expression takes many times the memory and the time of its text, and of thousands only a few are ever asked:
+/// each is compiled when it is first asked, and before that only where it may not compile.
+struct Pattern {
+    pattern: String,
+    case: Case,
+    /// What it cannot match without.
+    words: Option<Vec<String>>,
+    compiled: OnceLock<Option<Regex>>,
+}
 
 impl Test for Pattern {
-    fn holds(&self, values: &[&Value], _: jiff::Timestamp, captures: &mut Map<String, Value>) -> bool {
-        let mut texts = values.iter().filter_map(|value| as_text(value));
-        if self.0.captures_len() == 1 {
-            return texts.any(|text| self.0.is_match(&text));
+    fn holds(&self, seen: &Seen<'_>, _: jiff::Timestamp, captures: &mut Map<String, Value>) -> bool {
+        let compiled = self.compiled.get_or_init(|| build(&self.pattern, self.case).ok());
+        let Some(regex) = compiled else { return false };
+        let mut texts = seen.iter().filter_map(|value| as_text(value));
+        if regex.captures_len() == 1 {
+            return texts.any(|text| regex.is_match(&text));
         }
-        let Some(text) = texts.find(|text| self.0.is_match(text)) else { return false };
-        if let Some(found) = self.0.captures(&text) {
-            for name in self.0.capture_names().flatten() {
+        let Some(text) = texts.find(|text| regex.is_match(text)) else { return false };
+        if let Some(found) = regex.captures(&text) {
+            for name in regex.capture_names().flatten() {
                 if let Some(group) = found.name(name) {
                     captures.insert(name.to_owned(), group.as_str().into());
                 }
             }
         }
         true
+    }
+
+    fn signs(&self) -> Option<Vec<Sign>> {
+        Some(self.words.as_ref()?.iter().cloned().map(Sign::Text).collect())
     }
 }
 

@@ -3,19 +3,21 @@
 
 use std::cell::RefCell;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::super::action::{Planned, Prepared, Scope, StateChange};
 use super::super::compile::{self, Body, CompiledAction, Rule};
 use super::super::document::Mode;
 use super::super::fields;
-use super::super::guard::response;
+use super::super::guard::{self, response};
 use super::super::script::ScriptCall;
 use super::super::site::Site;
-use super::Deciding;
+use super::{Deciding, draft, settings_for};
 use crate::model::decision::ActionTrace;
 use crate::model::{
-    CancelOn, Finding, MatchedRule, ReplyKind, Send as OutgoingSend, SendId, SendState, Support, Verdict, duration,
+    Action, CancelOn, Finding, HoldCause, MatchedRule, ReplyKind, Send as OutgoingSend, SendState, Support, Verdict,
+    duration,
 };
 use crate::yaml::{Document, Faults};
 
@@ -25,9 +27,17 @@ const MAX_KEYS: usize = 256;
 /// A matched rule while its actions are worked through.
 pub(super) struct Acting<'a> {
     rule: &'a Rule,
+    /// How far it goes here.
+    mode: Mode,
     /// What its `once` says against it.
     gate: Option<(&'static str, String)>,
+    /// What the guard says to a rule with numbers of its own.
+    guard: Option<guard::Verdict>,
     actions: Vec<ActionTrace>,
+    /// The entry of `do` that is worked through.
+    pub(super) entry: usize,
+    /// What it forbids, as found before all actions.
+    pub(super) vetoes: Vec<String>,
     stop: bool,
     /// Replies it has asked for, whatever became of them.
     replies: usize,
@@ -36,9 +46,15 @@ pub(super) struct Acting<'a> {
 }
 
 impl<'a> Acting<'a> {
-    pub(super) fn new(rule: &'a Rule, gate: Option<(&'static str, String)>) -> Self {
-        let (stop, replies) = (rule.stop, 0);
-        Self { rule, gate, actions: Vec::new(), stop, replies, has_acted: false, has_answered: false }
+    pub(super) fn new(
+        rule: &'a Rule,
+        mode: Mode,
+        gate: Option<(&'static str, String)>,
+        guard: Option<guard::Verdict>,
+    ) -> Self {
+        let (stop, replies, entry) = (rule.stop, 0, 0);
+        let (actions, vetoes) = (Vec::new(), Vec::new());
+        Self { rule, mode, gate, guard, actions, entry, vetoes, stop, replies, has_acted: false, has_answered: false }
     }
 
     /// Whether this is remembered against the `once` of the rule, or of another one with the same handle.
@@ -48,20 +64,28 @@ impl<'a> Acting<'a> {
 
     /// Whether it stops the rules after it, and its trace. A rule in shadow changes nothing for others.
     pub(super) fn end(self, findings: Vec<Finding>) -> (bool, MatchedRule) {
-        let stopped = self.stop && self.rule.mode == Mode::Auto;
+        let stopped = self.stop && self.mode.acts();
         let matched = MatchedRule {
             rule: self.rule.name.clone(),
             place: self.rule.place.clone(),
-            mode: self.rule.mode.as_str().to_owned(),
+            mode: self.mode.as_str().to_owned(),
             findings,
             actions: self.actions,
+            vetoes: self.vetoes,
             stopped,
         };
         (stopped, matched)
     }
 
-    fn verdict(&self) -> Verdict {
-        if self.rule.mode == Mode::Shadow { Verdict::Shadowed } else { Verdict::Chosen }
+    /// What becomes of an action that nothing stands against. Only what the contact may notice goes by the mode: to close a
+    /// conversation before its answer was approved would hide it.
+    fn verdict(&self, is_noticed: bool) -> Verdict {
+        match self.mode {
+            Mode::Off | Mode::Shadow => Verdict::Shadowed,
+            Mode::Draft if is_noticed => Verdict::Drafted,
+            Mode::Approve if is_noticed => Verdict::Held { cause: HoldCause::Approval },
+            Mode::Draft | Mode::Approve | Mode::Auto => Verdict::Chosen,
+        }
     }
 
     fn record(&mut self, action: &str, verdict: Verdict) {
@@ -69,8 +93,8 @@ impl<'a> Acting<'a> {
     }
 
     fn push(&mut self, action: &str, verdict: Verdict, rendered: Value, fallback: Option<String>) {
-        let index = self.actions.len();
-        self.actions.push(ActionTrace { index, action: action.to_owned(), verdict, rendered, fallback });
+        let (index, entry) = (self.actions.len(), self.entry);
+        self.actions.push(ActionTrace { index, entry, action: action.to_owned(), verdict, rendered, fallback });
     }
 }
 
@@ -79,6 +103,7 @@ impl<'a> Deciding<'a> {
         for call in calls {
             match call.name.as_str() {
                 "stop" => acting.stop = true,
+                // Heard before all actions.
                 "veto" if matches!(acting.rule.body, Body::Script(_)) => {}
                 "veto" => acting
                     .record("veto", failed("veto() belongs into a .rhai rule; in YAML write `veto:` beside `do:`")),
@@ -119,15 +144,19 @@ impl<'a> Deciding<'a> {
     }
 
     /// What stands against an action before anybody looks into it: a veto, the loop guard, the rule's `once`.
-    fn against(&self, acting: &Acting<'_>, action: &CompiledAction) -> Option<Verdict> {
+    fn against(&self, acting: &Acting<'a>, action: &CompiledAction) -> Option<Verdict> {
         if let Some((_, by)) = self.vetoes.iter().find(|(veto, _)| veto.forbids(action.name)) {
             return Some(Verdict::Vetoed { by: by.clone() });
         }
-        let reaches_contact = action.prepare.reply_kind().is_some();
-        let guard = self.guard.against(reaches_contact, &acting.rule.allow);
+        let guard = self.guard_of(acting).against(action.prepare.reply_kind(), &acting.rule.allow);
         let gate = || acting.gate.as_ref().map(|(code, reason)| (*code, reason.as_str()));
         let (code, reason) = guard.or_else(gate)?;
         Some(blocked(code, reason))
+    }
+
+    /// What the guard says to this rule.
+    fn guard_of<'b>(&'b self, acting: &'b Acting<'a>) -> &'b guard::Verdict {
+        acting.guard.as_ref().unwrap_or(&self.guard)
     }
 
     /// The fallbacks that stand in at this provider, if any; an error where there is none.
@@ -150,69 +179,106 @@ impl<'a> Deciding<'a> {
             (kind, response::key(acting.rule, &identity))
         });
         let against = reply.as_ref().and_then(|(kind, key)| self.against_reply(acting, *kind, key));
-        let verdict = against.unwrap_or_else(|| acting.verdict());
+        let is_noticed = reply.is_some() || matches!(planned.action, Action::Close);
+        let mut verdict = against.unwrap_or_else(|| acting.verdict(is_noticed));
         let rendered = shown(&planned);
-        if verdict == Verdict::Chosen {
-            self.choose(acting, planned, reply.map(|(_, key)| key));
+        match &verdict {
+            Verdict::Drafted => {
+                if let Err(why) = self.draft(acting, planned, reply.map(|(_, key)| key)) {
+                    verdict = failed(why);
+                }
+            }
+            Verdict::Chosen | Verdict::Held { .. } => {
+                self.choose(acting, planned, reply.map(|(_, key)| key), &verdict);
+            }
+            _ => {}
         }
         acting.push(action.name, verdict, rendered, fallback);
     }
 
+    /// The note that stands in for what a person shall send. Closing is left to them as well.
+    fn draft(&mut self, acting: &mut Acting<'a>, planned: Planned, response: Option<String>) -> Result<(), String> {
+        if let Support::Missing(why) = self.view.support("note") {
+            return Err(format!(
+                "{} cannot `note`, so there is no place for a draft: {why}",
+                self.facts.event.provider
+            ));
+        }
+        if let Some(note) = draft::note(&acting.rule.name, &planned.action) {
+            self.remember(acting, response);
+            self.choose(acting, Planned::now(Action::Note(note)), None, &Verdict::Drafted);
+        }
+        Ok(())
+    }
+
     /// What stands against a reply beside all that: another reply to the same event, the same reply not long ago.
-    fn against_reply(&self, acting: &Acting<'_>, kind: ReplyKind, key: &str) -> Option<Verdict> {
-        let settings = &self.book.surroundings.guard;
+    fn against_reply(&mut self, acting: &Acting<'_>, kind: ReplyKind, key: &str) -> Option<Verdict> {
+        let settings = settings_for(self.book, &self.facts.event, Some(&acting.rule.name));
         if let Some(by) = self.answered_by.as_ref().filter(|_| !settings.allow_multiple) {
             let reason = format!("the rule `{by}` answers this event already; guard.allow_multiple lifts this");
             return Some(blocked("already_answered", &reason));
         }
-        if acting.rule.once.is_some() {
-            return None;
-        }
-        let (code, reason) = self.memory().against_default(kind, key, settings)?;
+        let too_soon = match acting.rule.once {
+            Some(_) => None,
+            None => self.memory().against_default(kind, key, &settings),
+        };
+        let has_effects = matches!(acting.mode, Mode::Approve | Mode::Auto);
+        let (code, reason) = too_soon.or_else(|| self.against_caps(acting.rule, has_effects))?;
         Some(blocked(code, &reason))
     }
 
-    fn choose(&mut self, acting: &mut Acting<'a>, planned: Planned, response: Option<String>) {
-        let (event, now) = (&self.facts.event, self.facts.now);
-        let index = acting.actions.len();
-        let id = SendId::derive(&event.id, &acting.rule.name, index);
-        acting.has_acted = true;
-        if let Some(key) = response {
-            acting.has_answered = true;
-            self.answered_by = Some(acting.rule.name.clone());
-            self.conversation.last_automatic = Some(now);
-            response::remember(&mut self.contact.responses, &key, now);
-            response::remember(&mut self.conversation.responses, &key, now);
-            if let Some(who) = &self.correspondent {
-                response::remember(&mut self.conversation.responses, &response::to(&key, who), now);
-            }
+    /// Remembers a response, so that it does not come again too soon.
+    fn remember(&mut self, acting: &mut Acting<'a>, response: Option<String>) {
+        let (Some(key), now) = (response, self.facts.now) else { return };
+        acting.has_answered = true;
+        self.answered_by = Some(acting.rule.name.clone());
+        response::remember(&mut self.contact.responses, &key, now);
+        response::remember(&mut self.conversation.responses, &key, now);
+        if let Some(who) = &self.correspondent {
+            response::remember(&mut self.conversation.responses, &response::to(&key, who), now);
         }
+    }
+
+    fn choose(&mut self, acting: &mut Acting<'a>, planned: Planned, response: Option<String>, verdict: &Verdict) {
+        let (event, now) = (&self.facts.event, self.facts.now);
+        let due = now.saturating_add(planned.delay).unwrap_or(Timestamp::MAX);
+        let index = acting.actions.len();
+        acting.has_acted = true;
+        let mut counted = Vec::new();
+        if response.is_some() {
+            counted = self.count(acting.rule);
+            self.conversation.last_automatic = Some(due);
+            self.remember(acting, response);
+        }
+        let state = match verdict {
+            Verdict::Held { cause } => {
+                SendState::Held { cause: *cause, reason: "its rule asks for approval".to_owned() }
+            }
+            _ => SendState::Pending,
+        };
         self.sends.push(OutgoingSend {
-            idempotency_key: id.to_string(),
-            id,
-            event: event.id.clone(),
-            rule: acting.rule.name.clone(),
-            index,
-            account: event.account.clone(),
-            lane: event.lane(),
-            action: planned.action,
-            due: now.saturating_add(planned.delay).unwrap_or(jiff::Timestamp::MAX),
-            created_at: now,
+            due,
             cancel_on: planned.cancel_on,
-            state: SendState::Pending,
-            attempts: Vec::new(),
-            provider_id: None,
-            request_id: None,
-            read_backs: 0,
-            renewed_after: 0,
-            redriven_after: 0,
+            rule_hash: acting.rule.hash.clone(),
+            counted,
+            expires: self.expires(due),
+            depth: self.facts.depth,
+            state,
+            ..OutgoingSend::new(event, &acting.rule.name, index, planned.action, now)
         });
+    }
+
+    /// Counted from what is answered, where the provider brought it late: old mail gets no new answer.
+    fn expires(&self, due: Timestamp) -> Option<Timestamp> {
+        let late = self.facts.now.duration_since(self.facts.event.at);
+        let since = if late.is_positive() { due.saturating_sub(late).unwrap_or(due) } else { due };
+        since.checked_add(self.settings.due_window).ok()
     }
 
     fn change_state(&mut self, acting: &mut Acting<'_>, name: &str, changes: &[StateChange]) {
         let rendered =
             fields::object(changes.iter().map(|change| (change.key.clone(), change.value.clone().unwrap_or_default())));
-        let verdict = match acting.verdict() {
+        let verdict = match acting.verdict(false) {
             Verdict::Chosen if self.overflows(changes) => {
                 failed(format!("more than {MAX_KEYS} values would be remembered"))
             }

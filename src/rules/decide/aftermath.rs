@@ -1,14 +1,22 @@
 //! What an event leaves behind beside its actions: counters, the last word of each side, what it calls off.
 
-use super::super::fields;
+use super::super::{fields, guard};
 use super::Deciding;
 use crate::model::decision::Seen;
-use crate::model::{Author, CancelOn, Decision, EventKind};
+use crate::model::{Action, Author, CancelOn, Decision, EventKind, HoldCause, OnError, SendState, Verdict};
 
 impl Deciding<'_> {
     pub(super) fn finish(mut self) -> Decision {
         let (event, now) = (&self.facts.event, self.facts.now);
         self.conversation.message_count += u64::from(fields::counts_as_message(event));
+        match guard::has_failed(event) {
+            Some(true) => self.contact.bounced = Some(now),
+            Some(false) => self.contact.bounced = None,
+            None => {}
+        }
+        self.hold_after_failure();
+        self.remember_closing();
+        self.alert();
         let cancels = match event.kind {
             EventKind::MessageReceived => {
                 self.conversation.last_inbound = Some(now);
@@ -28,6 +36,14 @@ impl Deciding<'_> {
             sends: self.sends,
             conversation: self.conversation,
             contact: self.contact,
+            windows: self
+                .counted
+                .iter()
+                .filter_map(|key| Some((key.clone(), self.curbs.windows.get(key)?.clone())))
+                .collect(),
+            wanted: self.wanted,
+            quarantines: self.quarantines,
+            controls: self.controls,
             cancels,
             trace: self.trace,
             seen: Seen {
@@ -35,7 +51,36 @@ impl Deciding<'_> {
                 contact_state: self.facts.contact.state.clone(),
                 message_count: self.facts.conversation.message_count,
                 is_own: self.facts.is_own,
+                depth: self.facts.depth,
+                mode: self.ordered,
             },
+        }
+    }
+
+    /// A rule that says `on_error: hold` and failed might have forbidden or answered: a person looks at what the others
+    /// would send.
+    fn hold_after_failure(&mut self) {
+        let failed = self.trace.errors.iter().find(|failed| failed.on_error == OnError::Hold);
+        let Some(rule) = failed.map(|failed| failed.rule.clone()) else { return };
+        let is_noticed = |action: &Action| action.reaches_contact() || matches!(action, Action::Close);
+        for send in self.sends.iter_mut().filter(|send| is_noticed(&send.action) && send.state == SendState::Pending) {
+            let reason = format!("the rule `{rule}` failed on the same event and says `on_error: hold`");
+            send.state = SendState::Held { cause: HoldCause::RuleError, reason };
+            let matched = self.trace.matched.iter_mut().find(|matched| matched.rule == send.rule);
+            let action =
+                matched.and_then(|matched| matched.actions.iter_mut().find(|action| action.index == send.index));
+            if let Some(action) = action {
+                action.verdict = Verdict::Held { cause: HoldCause::RuleError };
+            }
+        }
+    }
+
+    /// A conversation is closed until something is said in it, or it is opened again.
+    fn remember_closing(&mut self) {
+        match self.facts.event.kind {
+            EventKind::ConversationClosed => self.conversation.closed_at = Some(self.facts.now),
+            EventKind::MessageReceived | EventKind::ConversationOpened => self.conversation.closed_at = None,
+            _ => {}
         }
     }
 

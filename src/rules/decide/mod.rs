@@ -3,19 +3,27 @@
 
 mod acting;
 mod aftermath;
+mod draft;
+mod limits;
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::book::Book;
 use super::compile::{Body, Rule};
 use super::document::{Mode, Veto};
-use super::guard::{self, Incoming, response};
+use super::guard::{self, GuardSettings, caps, response};
 use super::script::ScriptCall;
 use super::view::View;
 use crate::model::decision::{RuleError, UnmatchedRule};
-use crate::model::{ContactRecord, ConversationRecord, Decision, Facts, Finding, Send as OutgoingSend, Trace};
+use crate::model::{
+    CapScope, ContactRecord, Control, ConversationRecord, Curbs, Decision, Event, Facts, Finding, OnError, Quarantine,
+    Scope, Send as OutgoingSend, Trace, WindowKey,
+};
 use acting::Acting;
 
 /// How much of the why is wanted.
@@ -27,25 +35,37 @@ pub enum Depth {
     Everything,
 }
 
-/// Decides one event.
-pub fn decide(book: &Book, facts: &Facts, depth: Depth) -> Decision {
-    let mut deciding = Deciding::new(book, facts, depth);
-    deciding.collect_vetoes();
-    let mut stopped_by = None;
-    for rule in &book.rules {
-        match (&stopped_by, why_not_looked_at(rule, facts)) {
-            (Some(by), _) => deciding.leave_out(rule, format!("the rule `{by}` stopped the rules after it")),
-            (None, Some(why)) => deciding.leave_out(rule, why),
-            (None, None) if deciding.rule(rule) => stopped_by = Some(rule.name.clone()),
-            (None, None) => {}
-        }
-    }
-    deciding.finish()
+/// The windows that deciding an event looks into, as far as they are known before. What a rule is counted by is wanted
+/// later, by the decision.
+pub fn windows(book: &Book, event: &Event) -> Vec<WindowKey> {
+    let keys = caps::keys(event, &settings_for(book, event, None));
+    keys.into_iter().map(|(_, key)| key).collect()
 }
 
-fn why_not_looked_at(rule: &Rule, facts: &Facts) -> Option<String> {
+/// The loop guard's numbers for an event, or for a rule's reply to it.
+fn settings_for<'a>(book: &'a Book, event: &Event, rule: Option<&str>) -> Cow<'a, GuardSettings> {
+    book.surroundings.guard.for_(event.account.as_str(), rule, event.address().as_deref())
+}
+
+/// Decides one event. Only the rules that can match it, as the index of the book tells, are asked.
+pub fn decide(book: &Book, facts: &Facts, depth: Depth) -> Decision {
+    let deciding = Deciding::new(book, facts, depth);
+    let candidates = book.index.candidates(facts.event.kind, &deciding.view);
+    deciding.work_through(&candidates)
+}
+
+/// The same decision with every rule asked: what [`decide`] is measured against. Only the count of rules differs.
+pub fn decide_plainly(book: &Book, facts: &Facts, depth: Depth) -> Decision {
+    let every: Vec<usize> = (0..book.rules.len()).collect();
+    Deciding::new(book, facts, depth).work_through(&every)
+}
+
+fn why_not_looked_at(rule: &Rule, facts: &Facts, ordered: Option<Mode>) -> Option<String> {
     if rule.mode == Mode::Off {
         return Some("its mode is off".to_owned());
+    }
+    if ordered == Some(Mode::Off) {
+        return Some("for this conversation the mode off is ordered".to_owned());
     }
     let kind = facts.event.kind;
     let kinds = || rule.on.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
@@ -54,6 +74,15 @@ fn why_not_looked_at(rule: &Rule, facts: &Facts) -> Option<String> {
 
 /// A decision in the making.
 struct Deciding<'a> {
+    settings: Cow<'a, GuardSettings>,
+    /// What people ordered for this conversation instead of each rule's own mode.
+    ordered: Option<Mode>,
+    curbs: Curbs,
+    counted_by: Vec<(CapScope, WindowKey)>,
+    counted: BTreeSet<WindowKey>,
+    wanted: Vec<WindowKey>,
+    quarantines: Vec<Quarantine>,
+    controls: Vec<Control>,
     book: &'a Book,
     facts: &'a Facts,
     depth: Depth,
@@ -71,9 +100,17 @@ struct Deciding<'a> {
 impl<'a> Deciding<'a> {
     fn new(book: &'a Book, facts: &'a Facts, depth: Depth) -> Self {
         let surroundings = &book.surroundings;
-        let account = surroundings.account(&facts.event.account);
-        let guard = guard::examine(&Incoming { facts, account, settings: &surroundings.guard });
+        let settings = settings_for(book, &facts.event, None);
+        let guard = guard::examine(facts, surroundings, None);
         Self {
+            counted_by: caps::keys(&facts.event, &settings),
+            settings,
+            ordered: facts.curbs.controls.of(&Scope::Conversation(facts.event.lane())).and_then(|here| here.mode),
+            curbs: facts.curbs.clone(),
+            counted: BTreeSet::new(),
+            wanted: Vec::new(),
+            quarantines: Vec::new(),
+            controls: Vec::new(),
             book,
             facts,
             depth,
@@ -89,11 +126,44 @@ impl<'a> Deciding<'a> {
         }
     }
 
+    /// `candidates` are the numbers of the rules to ask, in order; the others cannot match.
+    fn work_through(mut self, candidates: &[usize]) -> Decision {
+        let rules = &self.book.rules;
+        self.collect_vetoes(candidates.iter().map(|number| &rules[*number]));
+        match self.depth {
+            Depth::Matched => self.collect_rules(candidates.iter().map(|number| (&rules[*number], true))),
+            Depth::Everything => {
+                let is_candidate = |number: usize| candidates.binary_search(&number).is_ok();
+                self.collect_rules(rules.iter().enumerate().map(|(number, rule)| (rule, is_candidate(number))));
+            }
+        }
+        self.finish()
+    }
+
+    /// Rules in order, each with whether it is to be asked.
+    fn collect_rules(&mut self, rules: impl Iterator<Item = (&'a Rule, bool)>) {
+        let mut stopped_by = None;
+        for (rule, is_candidate) in rules {
+            match (&stopped_by, why_not_looked_at(rule, self.facts, self.ordered)) {
+                (Some(_), _) if self.depth == Depth::Matched => break,
+                (Some(by), _) => self.pass_over(rule, || format!("the rule `{by}` stopped the rules after it")),
+                (None, Some(why)) => self.pass_over(rule, || why),
+                (None, None) if !is_candidate => {
+                    self.view.begin_rule();
+                    self.not_matched(rule);
+                }
+                (None, None) if self.rule(rule) => stopped_by = Some(rule.name.as_str()),
+                (None, None) => {}
+            }
+        }
+    }
+
     /// A rule in shadow forbids nothing. One that fails here has failed for good, and forbids all that it could have
     /// forbidden: whoever writes to us must not be able to break a veto.
-    fn collect_vetoes(&mut self) {
-        let looked_at = |rule: &&Rule| rule.mode == Mode::Auto && why_not_looked_at(rule, self.facts).is_none();
-        for rule in self.book.rules.iter().filter(|rule| rule.may_veto()).filter(looked_at) {
+    fn collect_vetoes(&mut self, rules: impl Iterator<Item = &'a Rule>) {
+        let (ordered, facts) = (self.ordered, self.facts);
+        let looked_at = |rule: &&Rule| mode(rule, ordered).acts() && why_not_looked_at(rule, facts, ordered).is_none();
+        for rule in rules.filter(|rule| rule.may_veto()).filter(looked_at) {
             self.view.begin_rule();
             match self.vetoes_of(rule) {
                 Ok(vetoes) => self.vetoes.extend(vetoes.into_iter().map(|veto| (veto, rule.name.clone()))),
@@ -103,7 +173,11 @@ impl<'a> Deciding<'a> {
                         Body::Script(_) => vec![Veto::Reply],
                     };
                     self.vetoes.extend(feared.into_iter().map(|veto| (veto, rule.name.clone())));
-                    self.trace.errors.push(RuleError { rule: rule.name.clone(), error });
+                    self.trace.errors.push(RuleError {
+                        rule: rule.name.clone(),
+                        error,
+                        on_error: on_error(rule, self.ordered),
+                    });
                 }
             }
         }
@@ -119,15 +193,17 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    fn leave_out(&mut self, rule: &Rule, because: String) {
-        self.unmatched(rule, because, Vec::new());
+    /// A rule that is not asked, with what it would have found.
+    fn pass_over(&mut self, rule: &Rule, because: impl FnOnce() -> String) {
+        if self.depth == Depth::Everything {
+            let findings = self.would_find(rule);
+            self.unmatched(rule, because(), findings, false);
+        }
     }
 
-    fn unmatched(&mut self, rule: &Rule, because: String, findings: Vec<Finding>) {
-        if self.depth == Depth::Everything {
-            let (rule, place) = (rule.name.clone(), rule.place.clone());
-            self.trace.unmatched.push(UnmatchedRule { rule, place, because, findings });
-        }
+    fn unmatched(&mut self, rule: &Rule, because: String, findings: Vec<Finding>, asked: bool) {
+        let (rule, place) = (rule.name.clone(), rule.place.clone());
+        self.trace.unmatched.push(UnmatchedRule { rule, place, because, findings, asked });
     }
 
     /// Looks at one rule; whether it stops the ones after it.
@@ -141,8 +217,11 @@ impl<'a> Deciding<'a> {
                 false
             }
             Err(error) => {
-                self.leave_out(rule, format!("it failed: {error}"));
-                let failed = RuleError { rule: rule.name.clone(), error };
+                if self.depth == Depth::Everything {
+                    let findings = self.would_find(rule);
+                    self.unmatched(rule, format!("it failed: {error}"), findings, true);
+                }
+                let failed = RuleError { rule: rule.name.clone(), error, on_error: on_error(rule, self.ordered) };
                 if !self.trace.errors.contains(&failed) {
                     self.trace.errors.push(failed);
                 }
@@ -164,30 +243,51 @@ impl<'a> Deciding<'a> {
 
     fn not_matched(&mut self, rule: &Rule) {
         if self.depth == Depth::Everything {
-            let findings = self.findings(rule);
+            let findings = self.findings(rule, &[]);
             let because = match rule.body {
                 Body::Yaml { .. } => "its conditions do not hold",
                 Body::Script(_) => "its script asked for nothing",
             };
-            self.unmatched(rule, because.to_owned(), findings);
+            self.unmatched(rule, because.to_owned(), findings, true);
         }
     }
 
-    fn findings(&mut self, rule: &Rule) -> Vec<Finding> {
-        let Body::Yaml { when, .. } = &rule.body else { return Vec::new() };
+    fn findings(&mut self, rule: &Rule, calls: &[ScriptCall]) -> Vec<Finding> {
+        let Body::Yaml { when, .. } = &rule.body else { return vec![asked_for(calls)] };
         let captures = self.view.captures();
         let finding = when.explain(&mut self.view);
         self.view.restore(captures);
         if finding.subject == "all" { finding.inner } else { vec![finding] }
     }
 
+    /// The findings of a rule from which nothing follows. What its script calls for is only looked at.
+    fn would_find(&mut self, rule: &Rule) -> Vec<Finding> {
+        self.view.begin_rule();
+        match &rule.body {
+            Body::Yaml { .. } => self.findings(rule, &[]),
+            Body::Script(script) => match self.view.decide(script) {
+                Ok(calls) => vec![asked_for(&calls)],
+                Err(error) => vec![Finding { saw: format!("failed: {error}"), ..asked_for(&[]) }],
+            },
+        }
+    }
+
     fn matched(&mut self, rule: &'a Rule, calls: Vec<ScriptCall>) -> bool {
-        let findings = self.findings(rule);
+        let findings = self.findings(rule, &calls);
         let once_key = response::rule_key(rule);
         let gate = rule.once.and_then(|once| self.memory().against_once(&once, &once_key));
-        let mut acting = Acting::new(rule, gate);
+        // Asked once for the event, and again for a rule that has numbers of its own.
+        let has_own_numbers = self.book.surroundings.guard.rules.contains_key(&rule.name);
+        let guard = has_own_numbers.then(|| guard::examine(self.facts, &self.book.surroundings, Some(&rule.name)));
+        let mut acting = Acting::new(rule, mode(rule, self.ordered), gate, guard);
+        acting.vetoes = self.forbidden_by(rule);
         match &rule.body {
-            Body::Yaml { actions, .. } => actions.iter().for_each(|action| self.act(&mut acting, action)),
+            Body::Yaml { actions, .. } => {
+                for (entry, action) in actions.iter().enumerate() {
+                    acting.entry = entry;
+                    self.act(&mut acting, action);
+                }
+            }
             Body::Script(_) => self.act_calls(&mut acting, calls),
         }
         if acting.counts() {
@@ -199,6 +299,12 @@ impl<'a> Deciding<'a> {
         stopped
     }
 
+    /// What the vetoes of a rule forbid: what was found before anything changed, whatever the rule would say now.
+    fn forbidden_by(&self, rule: &Rule) -> Vec<String> {
+        let found = self.vetoes.iter().filter(|(_, by)| *by == rule.name);
+        found.map(|(veto, _)| veto.as_str().to_owned()).collect()
+    }
+
     fn memory(&self) -> response::Memory<'_> {
         response::Memory {
             conversation: &self.conversation,
@@ -207,6 +313,29 @@ impl<'a> Deciding<'a> {
             now: self.facts.now,
         }
     }
+}
+
+/// How far a rule goes where people ordered a mode for the conversation. What is off stays off.
+fn mode(rule: &Rule, ordered: Option<Mode>) -> Mode {
+    ordered.filter(|_| rule.mode != Mode::Off).unwrap_or(rule.mode)
+}
+
+/// The one condition of a `.rhai` rule.
+fn asked_for(calls: &[ScriptCall]) -> Finding {
+    let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+    Finding {
+        subject: "decide".to_owned(),
+        wanted: "asks for something".to_owned(),
+        saw: if names.is_empty() { "nothing".to_owned() } else { names.join(", ") },
+        holds: !names.is_empty(),
+        line: 0,
+        inner: Vec::new(),
+    }
+}
+
+/// What its failure means for the others: for a rule that has no effects, nothing.
+fn on_error(rule: &Rule, ordered: Option<Mode>) -> OnError {
+    if mode(rule, ordered).acts() { rule.on_error } else { OnError::Skip }
 }
 
 fn veto_named(arguments: &Value) -> Result<Veto, String> {

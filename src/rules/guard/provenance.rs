@@ -1,6 +1,6 @@
 //! Where a message comes from: never answer ourselves, a colleague, or another program of ours.
 
-use super::headers::values;
+use super::headers::{values, without_comments};
 use super::{Incoming, Reach, Said, Step};
 use crate::model::event::untagged;
 use crate::model::{Author, Direction, EventKind};
@@ -9,7 +9,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         code: "own_message",
         basis: "the ledger of our sends; Spruce requestId; zammad#2923",
-        reach: Reach::Everything,
+        reach: Reach::Replies,
         look: own_message,
     },
     Step { code: "outbound", basis: "chatwoot#4504", reach: Reach::Replies, look: outbound },
@@ -49,16 +49,20 @@ fn own_address(incoming: &Incoming<'_>) -> Said {
     if !incoming.is_inbound() {
         return NOT_INBOUND;
     }
-    let Some(sender) = incoming.sender() else { return Said::NotApplicable("no sender address") };
-    let own = incoming.account.map(|account| account.own_addresses.as_slice()).unwrap_or_default();
-    match own.iter().any(|own| is_same(own, &sender)) {
-        true => Said::Block("the sender is one of our own addresses".to_owned()),
-        false => Said::Pass(format!("none of {} own addresses", own.len())),
+    let own = incoming.own_addresses();
+    let is_own = |address: &String| own.iter().any(|own| is_same(own, address));
+    let senders = incoming.senders();
+    match (senders.iter().any(is_own), incoming.reply_to().iter().any(is_own)) {
+        (true, _) => Said::Block("the sender is one of our own addresses".to_owned()),
+        // The provider picks the target of a reply, and may pick this one.
+        (_, true) => Said::BlockIn(Reach::Replies, "Reply-To is one of our own addresses".to_owned()),
+        _ if senders.is_empty() => Said::NotApplicable("no sender address"),
+        _ => Said::Pass(format!("none of {} own addresses", own.len())),
     }
 }
 
 /// Addresses are the same without their `+tag`, numbers without their spaces and dashes.
-fn is_same(own: &str, sender: &str) -> bool {
+pub(super) fn is_same(own: &str, sender: &str) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     match (own.contains('@'), sender.contains('@')) {
         (true, true) => own.eq_ignore_ascii_case(sender) || own.eq_ignore_ascii_case(&untagged(sender)),
@@ -75,7 +79,10 @@ fn own_origin(incoming: &Incoming<'_>) -> Said {
     let Some(headers) = incoming.headers().filter(|_| !hosts.is_empty()) else {
         return Said::NotApplicable("no headers, or no own hosts configured");
     };
-    let origin = |id: &str| id.trim_end_matches(['>', ' ']).rsplit('@').next().map(str::to_lowercase);
+    let origin = |id: &str| {
+        let plain = without_comments(id);
+        plain.trim().trim_end_matches('>').trim_end().rsplit('@').next().map(str::to_lowercase)
+    };
     match values(headers, "message-id")
         .filter_map(origin)
         .any(|host| hosts.iter().any(|own| own.to_lowercase() == host))

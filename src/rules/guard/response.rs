@@ -102,7 +102,9 @@ impl Memory<'_> {
 
     fn last_word(&self) -> Option<Timestamp> {
         let record = self.conversation;
-        [record.last_inbound, record.last_human, record.last_automatic].into_iter().flatten().max()
+        // A reply that waits has not been spoken.
+        let words = [record.last_inbound, record.last_human, record.last_automatic].into_iter().flatten();
+        words.filter(|at| *at <= self.now).max()
     }
 }
 

@@ -11,6 +11,7 @@ use super::calls::ScriptCall;
 use super::errors;
 use super::limits::Limits;
 use crate::model::duration;
+use crate::rules::schedule::Present;
 
 /// An error of Rhai; boxed because Rhai boxes it.
 pub(super) type Broken = Box<EvalAltResult>;
@@ -39,6 +40,8 @@ struct Run {
     unseen: usize,
     /// Nothing where calls are refused.
     calls: Option<Vec<ScriptCall>>,
+    /// What `within` asks.
+    present: Present,
     /// The bound that was broken. Kept, because some native functions (`sort`) swallow what their callback says.
     broken: Option<String>,
 }
@@ -72,12 +75,22 @@ pub(super) fn stop(message: impl Into<String>) -> Broken {
 pub(super) fn run(
     limits: Limits,
     calls: Calls,
+    present: &Present,
     body: impl FnOnce() -> Result<Dynamic, Broken>,
 ) -> Result<(Dynamic, Vec<ScriptCall>), String> {
     let wall_time = Duration::try_from(limits.wall_time).unwrap_or_default();
     let calls = (calls == Calls::Recorded).then(Vec::new);
     let deadline = Instant::now().checked_add(wall_time);
-    RUN.replace(Some(Run { limits, deadline, operations: 0, levels: Vec::new(), unseen: 0, calls, broken: None }));
+    RUN.replace(Some(Run {
+        limits,
+        deadline,
+        operations: 0,
+        levels: Vec::new(),
+        unseen: 0,
+        calls,
+        broken: None,
+        present: present.clone(),
+    }));
     let result = catch_unwind(AssertUnwindSafe(body));
     let (calls, broken) = RUN.take().map(|run| (run.calls, run.broken)).unwrap_or_default();
     match (result, broken) {
@@ -86,6 +99,12 @@ pub(super) fn run(
         (Ok(Err(error)), _) => Err(errors::describe(&error, &limits)),
         (Err(_), _) => Err("the script made its interpreter fail".to_owned()),
     }
+}
+
+/// Whether the schedule of that name is open, for the run on this thread.
+pub(super) fn is_open(name: &str) -> Result<bool, Broken> {
+    let asked = RUN.with_borrow(|run| run.as_ref().map(|run| run.present.within(name)));
+    asked.unwrap_or_else(|| Err("`within` is asked while a rule is decided".to_owned())).map_err(stop)
 }
 
 /// Called by Rhai for each operation: an answer ends the script. Rhai's own count starts over in each function that a

@@ -11,33 +11,36 @@ use super::facts::Node;
 /// One action that a script asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScriptCall {
-    /// The action as YAML names it: `reply`, `note`, `snippet`, `tag`, `assign`, `close`, `set`, `unset`, `veto`, `stop`.
+    /// The action as YAML names it: `reply`, `note`, `snippet`, `tag`, `assign`, `http`, `close`, `set`, `unset`, `veto`, `stop`.
     pub name: String,
     /// What YAML writes behind the name. Texts are final, not templates.
     pub arguments: Value,
 }
 
 /// One function of the script language.
-pub(super) struct Call {
+pub struct Call {
     /// As scripts write it.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// As YAML writes it.
-    action: &'static str,
+    pub action: &'static str,
     /// How many arguments it takes, at least and at most.
     arguments: (usize, usize),
-    /// Said where it is used in another way.
-    usage: &'static str,
+    /// Its forms; said where it is used in another way.
+    pub usage: &'static str,
+    /// A statement that calls it, for the reference.
+    pub example: &'static str,
     /// The arguments as YAML shapes them; nothing where they make no sense.
-    shape: fn(&[Value]) -> Option<Value>,
+    pub(super) shape: fn(&[Value]) -> Option<Value>,
 }
 
 /// Every call, in the order of the reference.
-pub(super) const CALLS: [Call; 11] = [
+pub const CALLS: [Call; 12] = [
     Call {
         name: "reply",
         action: "reply",
         arguments: (1, 1),
         usage: "`reply(text)` or `reply(#{ markdown: …, delay: … })`",
+        example: r#"reply(#{ markdown: "Order **" + captures.order + "** is on its way.", delay: "2m" });"#,
         shape: text_or_map,
     },
     Call {
@@ -45,6 +48,7 @@ pub(super) const CALLS: [Call; 11] = [
         action: "note",
         arguments: (1, 1),
         usage: "`note(text)` or `note(#{ text: …, page: [alias] })`",
+        example: r#"note(#{ text: "Please look.", page: ["dr-lee"] });"#,
         shape: note,
     },
     Call {
@@ -52,6 +56,7 @@ pub(super) const CALLS: [Call; 11] = [
         action: "note",
         arguments: (1, 2),
         usage: "`page(alias)` or `page(alias, text)`",
+        example: r#"page("dr-lee", "Message " + conversation.message_count);"#,
         shape: page,
     },
     Call {
@@ -59,6 +64,7 @@ pub(super) const CALLS: [Call; 11] = [
         action: "snippet",
         arguments: (1, 2),
         usage: "`snippet(id)`, `snippet(name)` or `snippet(id, data)`",
+        example: r#"snippet("hours");"#,
         shape: snippet,
     },
     Call {
@@ -66,15 +72,32 @@ pub(super) const CALLS: [Call; 11] = [
         action: "tag",
         arguments: (1, 1),
         usage: "`tag(name)`, `tag([name])` or `tag(#{ add: [name], remove: [name] })`",
+        example: r#"tag(#{ add: ["refund"], remove: ["new"] });"#,
         shape: tag,
     },
-    Call { name: "assign", action: "assign", arguments: (1, 1), usage: "`assign(alias)`", shape: one_text },
-    Call { name: "close", action: "close", arguments: (0, 0), usage: "`close()`", shape: yes },
+    Call {
+        name: "assign",
+        action: "assign",
+        arguments: (1, 1),
+        usage: "`assign(alias)`",
+        example: r#"assign("dr-lee");"#,
+        shape: one_text,
+    },
+    Call {
+        name: "http",
+        action: "http",
+        arguments: (1, 1),
+        usage: "`http(#{ hook: name, body: #{ … } })`",
+        example: r#"http(#{ hook: "crm", body: #{ event: event.id } });"#,
+        shape: one_map,
+    },
+    Call { name: "close", action: "close", arguments: (0, 0), usage: "`close()`", example: "close();", shape: yes },
     Call {
         name: "set",
         action: "set",
         arguments: (1, 2),
         usage: "`set(key, value)` or `set(#{ key: value })`",
+        example: r#"set("refunds", 1);"#,
         shape: set,
     },
     Call {
@@ -82,10 +105,18 @@ pub(super) const CALLS: [Call; 11] = [
         action: "unset",
         arguments: (1, 1),
         usage: "`unset(key)` or `unset([key])`",
+        example: r#"unset("refunds");"#,
         shape: one_list,
     },
-    Call { name: "veto", action: "veto", arguments: (1, 1), usage: "`veto(\"reply\")`", shape: one_text },
-    Call { name: "stop", action: "stop", arguments: (0, 0), usage: "`stop()`", shape: yes },
+    Call {
+        name: "veto",
+        action: "veto",
+        arguments: (1, 1),
+        usage: "`veto(\"reply\")`",
+        example: r#"veto("reply");"#,
+        shape: one_text,
+    },
+    Call { name: "stop", action: "stop", arguments: (0, 0), usage: "`stop()`", example: "stop();", shape: yes },
 ];
 
 /// What a page says where the script gives no words for it.
@@ -216,6 +247,10 @@ fn one_text(arguments: &[Value]) -> Option<Value> {
 
 fn one_list(arguments: &[Value]) -> Option<Value> {
     texts(arguments.first()?)
+}
+
+fn one_map(arguments: &[Value]) -> Option<Value> {
+    arguments.first().filter(|map| map.is_object()).cloned()
 }
 
 fn yes(_: &[Value]) -> Option<Value> {

@@ -34,6 +34,7 @@ pub(super) fn build(limits: Limits) -> Engine {
     tame(&mut engine, limits);
     facts::register(&mut engine, limits);
     calls::register(&mut engine);
+    engine.register_fn("within", |name: &str| bounds::is_open(name));
     for word in DISABLED {
         engine.disable_symbol(word);
     }

@@ -43,7 +43,10 @@ pub(super) fn fault(error: &ParseError, is_rule: bool) -> ScriptFault {
         ParseErrorType::VariableUndefined(name) if is_rule && ROOTS.contains(&name.as_str()) => {
             format!("unknown variable `{name}`; write `event.{name}`")
         }
-        ParseErrorType::VariableUndefined(name) if is_rule => format!("unknown variable `{name}`"),
+        ParseErrorType::VariableUndefined(name) if is_rule => {
+            let near = closest(name, ["event", "state"]).map(|near| format!("; did you mean `{near}`?"));
+            format!("unknown variable `{name}`{}", near.unwrap_or_default())
+        }
         ParseErrorType::VariableUndefined(name) => format!("unknown variable `{name}`{}", suggest(name, ROOTS)),
         other => other.to_string(),
     };
@@ -64,6 +67,13 @@ pub(super) fn describe(error: &Error, limits: &Limits) -> String {
     }
 }
 
+/// Whether an error says that a script broke one of its bounds.
+pub fn is_of_bounds(error: &str) -> bool {
+    ["ran ", "held ", "made a ", "made more ", "made too ", "nested ", "called "]
+        .iter()
+        .any(|what| error.strip_prefix("the script ").is_some_and(|rest| rest.starts_with(what)))
+}
+
 fn innermost(error: &Error) -> &Error {
     match error {
         Error::ErrorInFunctionCall(_, _, inner, _) | Error::ErrorInModule(_, inner, _) => innermost(inner),
@@ -71,7 +81,7 @@ fn innermost(error: &Error) -> &Error {
     }
 }
 
-fn place(position: Position) -> (usize, usize) {
+pub(super) fn place(position: Position) -> (usize, usize) {
     (position.line().unwrap_or(1), position.position().unwrap_or(1).max(1))
 }
 

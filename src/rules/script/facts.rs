@@ -9,20 +9,34 @@ use serde_json::Value;
 use super::bounds::{Broken, stop};
 use super::limits::Limits;
 use crate::rules::roots::{ROOTS, is_plain};
+use crate::rules::schedule::Present;
 
 /// The facts of one event (a JSON object with the names in [`ROOTS`]), shared by all scripts that look at it.
 #[derive(Clone)]
-pub struct Scripted(Arc<Value>);
+pub struct Scripted {
+    facts: Arc<Value>,
+    present: Present,
+}
 
 impl Scripted {
     /// Copies the facts once.
-    pub fn new(facts: &Value) -> Self {
-        Self(Arc::new(facts.clone()))
+    pub fn new(facts: &Value, present: Present) -> Self {
+        Self::shared(Arc::new(facts.clone()), present)
+    }
+
+    /// Facts that are shared already.
+    pub fn shared(facts: Arc<Value>, present: Present) -> Self {
+        Self { facts, present }
+    }
+
+    /// The time, and the schedules.
+    pub(super) fn present(&self) -> &Present {
+        &self.present
     }
 
     /// All facts as one value: the `event` of `decide(event, state)`.
     pub(super) fn whole(&self) -> Node {
-        Node { facts: self.0.clone(), pointer: String::new() }
+        Node { facts: self.facts.clone(), pointer: String::new() }
     }
 
     /// The top-level facts as variables.

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::model::duration;
 
@@ -28,8 +28,8 @@ pub struct Limits {
     /// Calls such as `reply` and `note`; default 64.
     pub max_calls: usize,
     /// Time by the wall clock; default 50ms.
-    #[serde(serialize_with = "write_duration", deserialize_with = "read_duration")]
-    #[schemars(with = "String")]
+    #[serde(with = "duration::written")]
+    #[schemars(with = "duration::Written")]
     pub wall_time: SignedDuration,
 }
 
@@ -47,14 +47,6 @@ impl Default for Limits {
             wall_time: SignedDuration::from_millis(50),
         }
     }
-}
-
-fn read_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
-    duration::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-}
-
-fn write_duration<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&duration::show(*duration))
 }
 
 #[cfg(test)]

@@ -1,12 +1,22 @@
-//! The JSON API of the operator, below `/api/v1`. Asks the store; changes nothing but dead letters and the rules in force.
+//! The JSON API of the operator, below `/api/v1`. Asks the store; changes only what waits for a person, what people order,
+//! and the rules in force.
 
+mod calls;
+mod controls;
+mod events;
+mod explain;
+mod hands;
+mod held;
 mod openapi;
+mod quarantines;
+mod rules;
+mod scope;
+mod sends;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,33 +24,49 @@ use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::uri::Authority;
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
 use super::answer::{Problem, not_found};
 use super::state::Shared;
-use crate::model::{ContactRecord, ConversationRecord, EventId, EventKind, Facts, LaneKey, SendId, SendState};
-use crate::rules::{Book, Depth, decide};
-use crate::store::{Changed, EventQuery, Key, SendQuery, StoreError};
+use crate::store::StoreError;
 
 pub(super) fn routes(shared: Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .route("/status", get(status))
-        .route("/events", get(events))
-        .route("/events/{id}", get(event))
-        .route("/events/{id}/explain", get(explain))
-        .route("/outbox", get(outbox))
-        .route("/outbox/{id}", get(send))
-        .route("/dead", get(dead))
-        .route("/dead/{id}/redrive", post(redrive))
-        .route("/dead/{id}/drop", post(drop_dead))
-        .route("/rules", get(rules))
-        .route("/reload", post(reload))
+        .route("/events", get(events::events))
+        .route("/events/{id}", get(events::event))
+        .route("/events/{id}/explain", get(explain::explain))
+        .route("/outbox", get(sends::outbox))
+        .route("/outbox/{id}", get(sends::send))
+        .route("/dead", get(sends::dead))
+        .route("/dead/{id}/redrive", post(sends::redrive))
+        .route("/dead/{id}/drop", post(sends::drop_dead))
+        .route("/held", get(held::list))
+        .route("/held/{id}", get(held::one))
+        .route("/held/{id}/approve", post(held::approve))
+        .route("/held/{id}/release", post(held::release))
+        .route("/held/{id}/drop", post(held::drop_held))
+        .route("/held/approve", post(held::approve_many))
+        .route("/held/release", post(held::release_many))
+        .route("/held/drop", post(held::drop_many))
+        .route("/quarantine", get(quarantines::list))
+        .route("/quarantine/{id}", get(quarantines::one))
+        .route("/quarantine/{id}/release", post(quarantines::release))
+        .route("/controls", get(controls::list))
+        .route("/pause", post(controls::pause))
+        .route("/resume", post(controls::resume))
+        .route("/mode", post(controls::mode))
+        .route("/rules", get(rules::rules))
+        .route("/reload", post(rules::reload))
         .route("/openapi.json", get(async || Json(openapi::document())))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(shared, authorise))
+}
+
+/// The OpenAPI document of the admin API.
+pub fn openapi() -> Value {
+    openapi::document()
 }
 
 type Answer = Result<Json<Value>, Problem>;
@@ -80,7 +106,12 @@ fn store_problem(error: StoreError) -> Problem {
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Answer {
-    let counts = shared.engine.store.counts().await.map_err(store_problem)?;
+    let store = &shared.engine.store;
+    let counts = store.counts().await.map_err(store_problem)?;
+    let (controls, now) = (store.controls().await.map_err(store_problem)?, shared.engine.clock.now());
+    let paused = controls.iter().filter(|control| control.pause.is_some()).map(|control| &control.scope);
+    let quarantines = store.quarantines().await.map_err(store_problem)?;
+    let quarantined = quarantines.iter().filter(|quarantine| quarantine.is_active(now)).count();
     let book = shared.engine.book.load();
     let sources = shared
         .engine
@@ -91,215 +122,9 @@ async fn status(State(shared): State<Arc<Shared>>) -> Answer {
         shared.engine.accounts.iter().map(|(name, account)| json!({ "name": name, "provider": account.provider }));
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "book": book.hash(), "rules": book.rules().len(), "counts": counts,
+        "quarantined": quarantined, "paused": paused.collect::<Vec<_>>(),
         "sources": sources.collect::<Vec<_>>(), "accounts": accounts.collect::<Vec<_>>(),
     })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventParameters {
-    kind: Option<String>,
-    source: Option<String>,
-    /// The provider's id of a conversation, or a lane as listed.
-    conversation: Option<String>,
-    since: Option<Timestamp>,
-    before: Option<String>,
-    #[serde(default)]
-    limit: usize,
-}
-
-async fn events(State(shared): State<Arc<Shared>>, query: Result<Query<EventParameters>, QueryRejection>) -> Answer {
-    let Query(parameters) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let kind = parameters.kind.map(|name| {
-        EventKind::parse(&name).ok_or_else(|| {
-            let hint = crate::yaml::suggest(&name, EventKind::ALL.map(EventKind::as_str));
-            Problem::new(StatusCode::BAD_REQUEST, format!("there is no kind `{name}`{hint}"))
-        })
-    });
-    let base = EventQuery {
-        kind: kind.transpose()?,
-        source: parameters.source.map(Into::into),
-        lane: None,
-        since: parameters.since,
-        before: parameters.before.map(Into::into),
-        limit: parameters.limit,
-    };
-    let mut found = Vec::new();
-    for lane in lanes(&shared, parameters.conversation.as_deref()) {
-        let query = EventQuery { lane, ..base.clone() };
-        found.extend(shared.engine.store.events(&query).await.map_err(store_problem)?);
-    }
-    found.sort_by_key(|stored| std::cmp::Reverse(stored.event.received_at));
-    Ok(Json(json!({ "events": found })))
-}
-
-/// The lanes that a conversation id can mean: one of each account, unless it is a lane already.
-fn lanes(shared: &Shared, conversation: Option<&str>) -> Vec<Option<LaneKey>> {
-    match conversation {
-        None => vec![None],
-        Some(lane) if lane.contains("/conversation:") || lane.contains("/correspondent:") => {
-            vec![Some(LaneKey::from(lane))]
-        }
-        Some(id) => {
-            let lane = |name| Some(LaneKey::from(format!("{name}/conversation:{id}")));
-            shared.engine.accounts.keys().map(lane).collect()
-        }
-    }
-}
-
-async fn event(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
-    let id = EventId::from(id);
-    let stored = shared.engine.store.event(&id).await.map_err(store_problem)?;
-    let Some(stored) = stored else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no event `{id}`")));
-    };
-    let query = SendQuery { event: Some(id), ..SendQuery::default() };
-    let mut sends = shared.engine.store.sends(&query).await.map_err(store_problem)?;
-    sends.sort_by_key(|send| send.index);
-    Ok(Json(json!({ "event": stored.event, "decision": stored.decision, "sends": sends })))
-}
-
-/// The stored decision, with the why-not of every other rule worked out by the rule book of that time.
-async fn explain(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
-    let store = &shared.engine.store;
-    let Some(stored) = store.event(&EventId::from(id.as_str())).await.map_err(store_problem)? else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no event `{id}`")));
-    };
-    let Some(mut decision) = stored.decision else {
-        return Ok(Json(json!({ "event": stored.event, "decision": null, "sends": [] })));
-    };
-    let files = store.book(&decision.book).await.map_err(store_problem)?.unwrap_or_default();
-    let surroundings = shared.engine.book.load().surroundings().clone();
-    let book = Book::compile(files, surroundings).map_err(|faults| {
-        Problem::new(
-            StatusCode::CONFLICT,
-            format!("the rule book of that time no longer fits the configuration: {faults}"),
-        )
-    })?;
-    let facts = Facts {
-        event: stored.event.clone(),
-        conversation: ConversationRecord {
-            state: decision.seen.state.clone(),
-            message_count: decision.seen.message_count,
-            ..ConversationRecord::default()
-        },
-        contact: ContactRecord { state: decision.seen.contact_state.clone(), ..ContactRecord::default() },
-        is_own: decision.seen.is_own,
-        now: decision.at,
-    };
-    decision.trace.unmatched = decide(&book, &facts, Depth::Everything).trace.unmatched;
-    let query = SendQuery { event: Some(EventId::from(id)), ..SendQuery::default() };
-    let sends = store.sends(&query).await.map_err(store_problem)?;
-    Ok(Json(json!({ "event": stored.event, "decision": decision, "sends": sends })))
-}
-
-/// The question for sends, or what is wrong with it.
-fn send_query(query: Result<Query<SendQuery>, QueryRejection>) -> Result<SendQuery, Problem> {
-    let Query(query) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    match query.state.as_deref().filter(|state| !SendState::NAMES.contains(state)) {
-        Some(state) => {
-            let hint = crate::yaml::suggest(state, SendState::NAMES);
-            Err(Problem::new(StatusCode::BAD_REQUEST, format!("there is no state `{state}`{hint}")))
-        }
-        None => Ok(query),
-    }
-}
-
-fn bad_body(error: &JsonRejection) -> Problem {
-    Problem::new(error.status(), error.body_text())
-}
-
-async fn outbox(State(shared): State<Arc<Shared>>, query: Result<Query<SendQuery>, QueryRejection>) -> Answer {
-    let query = send_query(query)?;
-    let sends = shared.engine.store.sends(&query).await.map_err(store_problem)?;
-    Ok(Json(json!({ "sends": sends })))
-}
-
-async fn send(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
-    let id = SendId::from(id);
-    match shared.engine.store.send(&id).await.map_err(store_problem)? {
-        Some(send) => Ok(Json(json!(send))),
-        None => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no send `{id}`"))),
-    }
-}
-
-async fn dead(State(shared): State<Arc<Shared>>, query: Result<Query<SendQuery>, QueryRejection>) -> Answer {
-    let query = send_query(query)?;
-    if query.state.as_deref().is_some_and(|state| state != "dead") {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "only dead letters are listed here; /api/v1/outbox lists others",
-        ));
-    }
-    let query = SendQuery { state: Some("dead".to_owned()), ..query };
-    let sends = shared.engine.store.sends(&query).await.map_err(store_problem)?;
-    Ok(Json(json!({ "sends": sends })))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Redriving {
-    /// Show the provider a new send, on purpose.
-    renew_key: bool,
-}
-
-async fn redrive(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    body: Result<Option<Json<Redriving>>, JsonRejection>,
-) -> Answer {
-    let key = match body.map_err(|error| bad_body(&error))?.unwrap_or_default().renew_key {
-        true => Key::Renew,
-        false => Key::Keep,
-    };
-    let now = shared.engine.clock.now();
-    let changed = shared.engine.store.redrive(&SendId::from(id.as_str()), now, key).await.map_err(store_problem)?;
-    shared.engine.bells.deliver.notify_waiters();
-    changed_answer(changed, &id, "redriven")
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dropping {
-    reason: String,
-}
-
-async fn drop_dead(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    body: Result<Json<Dropping>, JsonRejection>,
-) -> Answer {
-    let Json(body) = body.map_err(|error| bad_body(&error))?;
-    let changed =
-        shared.engine.store.drop_dead(&SendId::from(id.as_str()), &body.reason).await.map_err(store_problem)?;
-    changed_answer(changed, &id, "dropped")
-}
-
-fn changed_answer(changed: Changed, id: &str, done: &str) -> Answer {
-    match changed {
-        Changed::Done => Ok(Json(json!({ "status": done, "send": id }))),
-        Changed::NotFound => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no send `{id}`"))),
-        Changed::NotDead => Err(Problem::new(StatusCode::CONFLICT, format!("the send `{id}` is not a dead letter"))),
-    }
-}
-
-async fn rules(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let book = shared.engine.book.load();
-    let rules = book
-        .rules()
-        .iter()
-        .map(|rule| json!({ "name": rule.name, "place": rule.place, "mode": rule.mode, "on": rule.on }));
-    Json(json!({ "book": book.hash(), "rules": rules.collect::<Vec<_>>() }))
-}
-
-async fn reload(State(shared): State<Arc<Shared>>) -> Answer {
-    let Some(reload) = &shared.reload else {
-        return Err(Problem::new(StatusCode::CONFLICT, "this process does not hold the rules in force"));
-    };
-    match reload.reload().await {
-        Ok(hash) => Ok(Json(json!({ "status": "reloaded", "book": hash }))),
-        Err(faults) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, faults)),
-    }
 }
 
 #[cfg(test)]

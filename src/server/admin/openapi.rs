@@ -1,140 +1,12 @@
-//! The OpenAPI 3.1 document of the admin API: the calls from a table, the shapes from the types that are answered.
+//! The OpenAPI 3.1 document of the admin API: the calls from their table, the shapes from the types that are answered.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::model::{Decision, Event, EventKind, Send};
+use super::calls::{CALLS, Call};
+use crate::model::{Control, Decision, Event, EventKind, Quarantine, Send};
 use crate::store::Counts;
-
-/// A parameter: its name, `path` or `query`, and what it is.
-type Parameter = (&'static str, &'static str, &'static str);
-
-/// One call.
-struct Call {
-    method: &'static str,
-    path: &'static str,
-    summary: &'static str,
-    parameters: &'static [Parameter],
-    /// The request body, by its properties.
-    body: &'static [(&'static str, &'static str)],
-    /// The properties of the answer, each with the name of its shape; `[]` before it for a list.
-    answer: &'static [(&'static str, &'static str)],
-}
-
-const SEND_FILTERS: &[Parameter] = &[
-    ("state", "query", "Only in this state."),
-    ("account", "query", "Only of this account."),
-    ("rule", "query", "Only of this rule."),
-    ("event", "query", "Only for this event."),
-    ("limit", "query", "At most so many; 100 by default, 1000 at the most."),
-];
-
-const CALLS: &[Call] = &[
-    Call {
-        method: "get",
-        path: "/status",
-        summary: "What is configured and how much waits.",
-        parameters: &[],
-        body: &[],
-        answer: &[
-            ("version", "string"),
-            ("book", "string"),
-            ("rules", "integer"),
-            ("counts", "Counts"),
-            ("sources", "[]object"),
-            ("accounts", "[]object"),
-        ],
-    },
-    Call {
-        method: "get",
-        path: "/events",
-        summary: "Events with their decisions, newest first.",
-        parameters: &[
-            ("kind", "query", "Only of this kind."),
-            ("source", "query", "Only from this source."),
-            ("conversation", "query", "Only of this conversation, by the provider's id."),
-            ("since", "query", "Received at or after this time (RFC 3339)."),
-            ("before", "query", "Accepted before this event, to page on."),
-            ("limit", "query", "At most so many; 100 by default, 1000 at the most."),
-        ],
-        body: &[],
-        answer: &[("events", "[]StoredEvent")],
-    },
-    Call {
-        method: "get",
-        path: "/events/{id}",
-        summary: "One event with its decision and its sends.",
-        parameters: &[("id", "path", "The event.")],
-        body: &[],
-        answer: &[("event", "Event"), ("decision", "Decision"), ("sends", "[]Send")],
-    },
-    Call {
-        method: "get",
-        path: "/events/{id}/explain",
-        summary: "The same, with the why-not of every rule that did not match, by the rule book of that time.",
-        parameters: &[("id", "path", "The event.")],
-        body: &[],
-        answer: &[("event", "Event"), ("decision", "Decision"), ("sends", "[]Send")],
-    },
-    Call {
-        method: "get",
-        path: "/outbox",
-        summary: "Sends, newest first.",
-        parameters: SEND_FILTERS,
-        body: &[],
-        answer: &[("sends", "[]Send")],
-    },
-    Call {
-        method: "get",
-        path: "/outbox/{id}",
-        summary: "One send with every attempt.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[],
-        answer: &[("id", "string"), ("state", "string")],
-    },
-    Call {
-        method: "get",
-        path: "/dead",
-        summary: "Dead letters, newest first.",
-        parameters: SEND_FILTERS,
-        body: &[],
-        answer: &[("sends", "[]Send")],
-    },
-    Call {
-        method: "post",
-        path: "/dead/{id}/redrive",
-        summary: "Puts a dead letter back into the outbox.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("renew_key", "boolean")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/dead/{id}/drop",
-        summary: "Drops a dead letter with a reason.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("reason", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "get",
-        path: "/rules",
-        summary: "The rules in force.",
-        parameters: &[],
-        body: &[],
-        answer: &[("book", "string"), ("rules", "[]object")],
-    },
-    Call {
-        method: "post",
-        path: "/reload",
-        summary: "Loads the rules anew; the last good ones stay in force when they cannot be.",
-        parameters: &[],
-        body: &[],
-        answer: &[("status", "string"), ("book", "string")],
-    },
-    Call { method: "get", path: "/openapi.json", summary: "This document.", parameters: &[], body: &[], answer: &[] },
-];
 
 /// The document.
 pub(super) fn document() -> Value {
@@ -148,6 +20,8 @@ pub(super) fn document() -> Value {
     register::<Decision>(&mut generator);
     register::<Send>(&mut generator);
     register::<Counts>(&mut generator);
+    register::<Control>(&mut generator);
+    register::<Quarantine>(&mut generator);
     let mut schemas = generator.take_definitions(true);
     schemas.insert("StoredEvent".to_owned(), object(&[("event", "Event"), ("decision", "Decision")]));
     schemas.insert(
@@ -205,6 +79,19 @@ fn shape(name: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_route_is_described() {
+        let routes = include_str!("mod.rs").split(".route(\"").skip(1).map(|rest| {
+            let (path, call) = rest.split_once('"').unwrap();
+            (path, call.trim_start_matches([',', ' ']).split('(').next().unwrap())
+        });
+        let described: Vec<(&str, &str)> = CALLS.iter().map(|call| (call.path, call.method)).collect();
+        let routes: Vec<(&str, &str)> = routes.collect();
+        assert!(routes.len() > 20);
+        assert_eq!(routes.iter().filter(|route| !described.contains(route)).collect::<Vec<_>>(), [&("", ""); 0]);
+        assert_eq!(described.len(), routes.len());
+    }
 
     #[test]
     fn every_reference_leads_to_a_shape() {

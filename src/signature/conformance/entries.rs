@@ -1,10 +1,16 @@
 //! What the suite must know of each scheme to spoil its requests, and the RSA keys it tries.
 //! Every scheme of the table stands here, or the suite fails.
 
+use std::sync::LazyLock;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use jiff::SignedDuration;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 
 /// RSA public keys of 2048 bits, each with its signature of the suite's body, made by OpenSSL; the private keys are gone.
-pub(super) const RSA: [(&str, &str); 3] = [
+pub(in crate::signature) const RSA: [(&str, &str); 3] = [
     (
         "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA2Vy5eFX9LPmpwr4TppLeu/ghztUtfQ8uvHrI93CEcbf8xkCdg5PTu8iG7gFyfEV4xo\
      0CGoEkSvhz5a4NENWLvKhIBxGeXHrm9I1DkCZdT3Y7NFx5gBY3wrQxP4tOIDhetOzTeeEMp4OruOcDm2kNwhAt533MGFQT3/UiJUvDUaLlDXPb\
@@ -37,6 +43,24 @@ pub(super) const RSA: [(&str, &str); 3] = [
     ),
 ];
 
+/// P-256 keys: the public one as SPKI, the private one as PKCS#8, both in base64.
+pub(super) static P256: LazyLock<[(String, String); 4]> = LazyLock::new(|| {
+    std::array::from_fn(|_| {
+        let (algorithm, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
+        let private = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, private.as_ref(), &random).unwrap();
+        let head = hex::decode("3059301306072a8648ce3d020106082a8648ce3d030107034200").unwrap();
+        let public = [head.as_slice(), pair.public_key().as_ref()].concat();
+        (BASE64_STANDARD.encode(public), BASE64_STANDARD.encode(private.as_ref()))
+    })
+});
+
+/// What most schemes sign here.
+pub(super) const BODY: &[u8] = br#"{"id":"evt_1","type":"message.created"}"#;
+
+/// What is signed where a form is.
+const FORM: &[u8] = b"From=%2B15005550006&Body=Hello+there%2C+Ann&To=%2B15005550001";
+
 /// What the suite must know of a scheme to spoil its requests.
 pub(super) struct Entry {
     pub(super) scheme: &'static str,
@@ -50,7 +74,22 @@ pub(super) struct Entry {
     pub(super) written: Written,
     pub(super) list: Option<&'static str>,
     pub(super) is_dated: bool,
+    /// How far the time stamp may be off.
+    pub(super) tolerance: SignedDuration,
     pub(super) covers_body: bool,
+    pub(super) body: &'static [u8],
+    pub(super) carrier: Carrier,
+}
+
+/// Where a signature and what belongs to it are carried.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Carrier {
+    /// In headers.
+    Headers,
+    /// In the fields of a form.
+    Form,
+    /// In the object `signature` of a JSON body.
+    Json,
 }
 
 /// What a source is configured with.
@@ -62,6 +101,8 @@ pub(super) enum Held {
     Ed25519,
     /// `keys:`, RSA.
     Rsa,
+    /// `keys:`, P-256.
+    P256,
     /// Nothing: the scheme is open.
     Nothing,
 }
@@ -85,7 +126,10 @@ fn entry(scheme: &'static str, header: &'static str) -> Entry {
         written: Written::Hex,
         list: None,
         is_dated: false,
+        tolerance: SignedDuration::from_mins(5),
         covers_body: true,
+        body: BODY,
+        carrier: Carrier::Headers,
     }
 }
 
@@ -101,6 +145,14 @@ pub(super) fn entries() -> Vec<Entry> {
     let ed25519 = json!({
         "scheme": "ed25519", "header": "X-Sig", "encoding": "hex", "timestamp_header": "X-At", "content": "{timestamp}{body}",
     });
+    let rsa = json!({ "scheme": "rsa-sha256", "header": "X-Sig", "encoding": "base64" });
+    let ecdsa = json!({
+        "scheme": "ecdsa-p256-sha256", "header": "X-Sig", "encoding": "base64", "prefix": "v1=", "list": ",", "timestamp_header": "X-At",
+        "content": "{timestamp}.{body}",
+    });
+    let twilio = json!({ "scheme": "twilio", "url": "https://bot.example/webhooks/phone?key=1" });
+    let quarter = SignedDuration::from_mins(15);
+    let mailgun = || Entry { is_dated: true, tolerance: quarter, covers_body: false, ..entry("mailgun", "signature") };
     let token = json!({ "scheme": "token", "header": "X-Token", "prefix": "Bearer " });
     vec![
         Entry { prefix: "v1=", written: Either, list: Some(","), is_dated: true, ..entry("sequenzy", "x-sequenzy-signature") },
@@ -121,8 +173,16 @@ pub(super) fn entries() -> Vec<Entry> {
         Entry { written: Base64, is_dated: true, ..entry("front-app", "x-front-signature") },
         Entry { written: Base64, ..entry("helpscout", "x-helpscout-signature") },
         entry("linear", "linear-signature"),
-        Entry { settings: generic, held: Secrets("00"), prefix: "s=", written: Base64, list: Some(";"), is_dated: true, ..entry("hmac", "x-sig") },
+        Entry { held: Ed25519, is_dated: true, ..entry("discord", "x-signature-ed25519") },
+        Entry { carrier: Carrier::Json, ..mailgun() },
+        Entry { carrier: Carrier::Form, body: FORM, ..mailgun() },
+        Entry { held: P256, written: Base64, is_dated: true, ..entry("sendgrid", "x-twilio-email-event-webhook-signature") },
+        Entry { settings: twilio.clone(), written: Base64, ..entry("twilio", "x-twilio-signature") },
+        Entry { settings: twilio, written: Base64, body: FORM, ..entry("twilio", "x-twilio-signature") },
+        Entry { settings: generic, held: Secrets("00"), prefix: "s=", written: Base64, list: Some(";"), is_dated: true, tolerance: SignedDuration::from_mins(1), ..entry("hmac", "x-sig") },
         Entry { settings: ed25519, held: Ed25519, is_dated: true, ..entry("ed25519", "x-sig") },
+        Entry { settings: rsa, held: Rsa, written: Base64, ..entry("rsa-sha256", "x-sig") },
+        Entry { settings: ecdsa, held: P256, prefix: "v1=", written: Base64, list: Some(","), is_dated: true, ..entry("ecdsa-p256-sha256", "x-sig") },
         Entry { settings: token, prefix: "Bearer ", written: AsIs, covers_body: false, ..entry("token", "x-token") },
         Entry { held: Secrets("user:password"), prefix: "Basic ", written: Base64, covers_body: false, ..entry("basic", "authorization") },
         Entry { held: Nothing, ..entry("none", "x-any") },

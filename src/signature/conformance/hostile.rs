@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::entries::{Held, entries};
+use super::entries::{Carrier, Held, entries};
 use super::{Trial, delivery, genuine};
 
 proptest! {
@@ -18,12 +18,27 @@ proptest! {
         let now = Timestamp::from_second(now).unwrap();
         for entry in entries().iter().filter(|entry| entry.held != Held::Nothing) {
             let trial = Trial { entry, build: &genuine, broken: Vec::new() };
-            let mut hostile = delivery(&trial.signed(0, SignedDuration::ZERO), &body);
-            let names: Vec<HeaderName> = hostile.headers.keys().cloned().collect();
-            for (name, value) in names.into_iter().zip(&values) {
-                hostile.headers.insert(name, value.clone());
+            let carried = trial.signed(0, SignedDuration::ZERO);
+            let hostile = match entry.carrier {
+                Carrier::Headers => {
+                    let mut hostile = delivery(&carried, &body);
+                    let names: Vec<HeaderName> = hostile.headers.keys().cloned().collect();
+                    for (name, value) in names.into_iter().zip(&values) {
+                        hostile.headers.insert(name, value.clone());
+                    }
+                    vec![hostile]
+                }
+                _ => {
+                    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+                    let carried = carried.into_iter().zip(&values).map(|((name, _), value)| (name, text(value))).collect();
+                    let typed = vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+                    vec![trial.delivery(&carried, &body), delivery(&Vec::new(), &body), delivery(&typed, &body)]
+                }
+            };
+            let verifier = genuine(&trial.settings(&[0, 1]));
+            for hostile in hostile {
+                prop_assert!(verifier.verify(&hostile, now).is_err(), "{}", entry.scheme);
             }
-            prop_assert!(genuine(&trial.settings(&[0, 1])).verify(&hostile, now).is_err(), "{}", entry.scheme);
         }
     }
 }

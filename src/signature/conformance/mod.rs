@@ -6,15 +6,16 @@ mod hostile;
 
 use std::collections::BTreeSet;
 
-use self::entries::{Entry, Held, RSA, Written, entries};
+pub(super) use self::entries::RSA;
+use self::entries::{Carrier, Entry, Held, P256, Written, entries};
 use super::*;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePublicKey;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 
-const BODY: &[u8] = br#"{"id":"evt_1","type":"message.created"}"#;
 const NOW: i64 = 1_700_000_000;
 
 type Build = dyn Fn(&VerifySettings) -> Box<dyn Verifier>;
@@ -43,25 +44,61 @@ impl Trial<'_> {
             Held::Secrets(prefix) => settings["secrets"] = held.iter().map(|n| format!("{prefix}000{n}")).collect(),
             Held::Ed25519 => settings["keys"] = public.collect(),
             Held::Rsa => settings["keys"] = held.iter().map(|number| RSA[usize::from(*number)].0).collect(),
+            Held::P256 => settings["keys"] = held.iter().map(|n| P256[usize::from(*n)].0.clone()).collect(),
             Held::Nothing => {}
         }
         serde_json::from_value(settings).unwrap()
     }
 
-    /// The headers of a genuine request, signed with one of the credentials.
+    /// What a genuine request carries beside its content, signed with one of the credentials: headers, or fields of the
+    /// body.
     fn signed(&self, by: u8, at: SignedDuration) -> Pairs {
         if self.entry.held == Held::Rsa {
             return vec![(self.entry.header.to_owned(), RSA[usize::from(by)].1.to_owned())];
         }
-        let seed = Secret::from(BASE64_STANDARD.encode([by + 1; 32]));
-        let private_key = (self.entry.held == Held::Ed25519).then_some(&seed);
+        let private_key = match self.entry.held {
+            Held::Ed25519 => Some(Secret::from(BASE64_STANDARD.encode([by + 1; 32]))),
+            Held::P256 => Some(Secret::from(&*P256[usize::from(by)].1)),
+            _ => None,
+        };
         let now = Timestamp::from_second(NOW).unwrap() + at;
-        genuine(&self.settings(&[by])).sign(&Signing { body: BODY, id: "msg_1", now, private_key }).unwrap()
+        let signing = Signing { body: self.entry.body, id: "msg_1", now, private_key: private_key.as_ref() };
+        let verifier = genuine(&self.settings(&[by]));
+        let sealed = verifier.seal(&signing).unwrap();
+        let names = ["timestamp", "token", "signature"].map(str::to_owned);
+        match self.entry.carrier {
+            Carrier::Headers => verifier.sign(&signing).unwrap(),
+            Carrier::Form => {
+                let fields = url::form_urlencoded::parse(&sealed).into_owned();
+                fields.filter(|(name, _)| names.contains(name)).collect()
+            }
+            Carrier::Json => {
+                let json: serde_json::Value = serde_json::from_slice(&sealed).unwrap();
+                names.map(|name| (name.clone(), json["signature"][name].as_str().unwrap().to_owned())).to_vec()
+            }
+        }
+    }
+
+    /// A request that carries this. By hand, so that a name can stand there twice.
+    fn delivery(&self, carried: &Pairs, body: &[u8]) -> Delivery {
+        match self.entry.carrier {
+            Carrier::Headers => delivery(carried, body),
+            Carrier::Form => {
+                let mut form = url::form_urlencoded::Serializer::new(String::from_utf8_lossy(body).into_owned());
+                let typed = [(CONTENT_TYPE.to_string(), "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
+                delivery(&typed.to_vec(), form.extend_pairs(carried).finish().as_bytes())
+            }
+            Carrier::Json => {
+                let fields = carried.iter().map(|(name, value)| format!("\"{name}\":{}", serde_json::json!(value)));
+                let fields = fields.collect::<Vec<_>>().join(",");
+                delivery(&Vec::new(), format!("{{\"event-data\":{{}},\"signature\":{{{fields}}}}}").as_bytes())
+            }
+        }
     }
 
     fn judge(&self, held: &[u8], headers: &Pairs, body: &[u8]) -> Result<(), Rejection> {
         let now = Timestamp::from_second(NOW).unwrap();
-        (self.build)(&self.settings(held)).verify(&delivery(headers, body), now)
+        (self.build)(&self.settings(held)).verify(&self.delivery(headers, body), now)
     }
 
     fn promise(&mut self, name: &str, is_kept: bool) {
@@ -78,9 +115,9 @@ impl Trial<'_> {
 
     fn accepts_genuine(&mut self) {
         let (first, second) = (self.signed(0, SignedDuration::ZERO), self.signed(1, SignedDuration::ZERO));
-        self.promise("valid", self.judge(&[0], &first, BODY).is_ok());
-        self.promise("valid, the first of two keys", self.judge(&[0, 1], &first, BODY).is_ok());
-        self.promise("valid with the second key", self.judge(&[0, 1], &second, BODY).is_ok());
+        self.promise("valid", self.judge(&[0], &first, self.entry.body).is_ok());
+        self.promise("valid, the first of two keys", self.judge(&[0, 1], &first, self.entry.body).is_ok());
+        self.promise("valid with the second key", self.judge(&[0, 1], &second, self.entry.body).is_ok());
         let Some(list) = self.entry.list else { return };
         let (good, bad) = (self.value(&first), self.value(&self.signed(2, SignedDuration::ZERO)));
         let other = format!("{bad}{list}v9{}", bad.replace(self.entry.prefix, ""));
@@ -90,56 +127,66 @@ impl Trial<'_> {
             let once = all.split(list).filter(|item| !item.starts_with("t=") || seen.insert(item.to_string()));
             let all = once.collect::<Vec<_>>().join(list);
             let headers = self.rewritten(&first, |_| all.clone());
-            self.promise("several signatures, one valid", self.judge(&[0], &headers, BODY).is_ok());
-            self.promise("several signatures, none valid", self.judge(&[3], &headers, BODY).is_err());
+            self.promise("several signatures, one valid", self.judge(&[0], &headers, self.entry.body).is_ok());
+            self.promise("several signatures, none valid", self.judge(&[3], &headers, self.entry.body).is_err());
         }
     }
 
     fn rejects_others(&mut self) {
         let headers = self.signed(0, SignedDuration::ZERO);
-        let wrong = self.judge(&[1, 2], &headers, BODY);
+        let wrong = self.judge(&[1, 2], &headers, self.entry.body);
         self.promise("wrong key", wrong == Err(Rejection::Mismatch));
-        if !self.entry.covers_body {
-            return;
-        }
-        for place in 0..BODY.len() {
-            let mut body = BODY.to_vec();
-            body[place] ^= 1;
-            self.promise("one byte of the body changed", self.judge(&[0], &headers, &body) == Err(Rejection::Mismatch));
-        }
-        self.promise("the body emptied", self.judge(&[0], &headers, b"").is_err());
         let number = NOW.to_string();
         for (old, new) in [(&*number, "1700000001"), ("22:13:20", "22:13:21"), ("msg_1", "msg_2")] {
             let changed: Pairs = headers.iter().map(|(n, v)| (n.clone(), v.replace(old, new))).collect();
             if changed != headers {
-                self.promise("what is signed beside the body changed", self.judge(&[0], &changed, BODY).is_err());
+                self.promise(
+                    "what is signed beside the body changed",
+                    self.judge(&[0], &changed, self.entry.body).is_err(),
+                );
             }
         }
+        if !self.entry.covers_body {
+            return;
+        }
+        for place in 0..self.entry.body.len() {
+            let mut body = self.entry.body.to_vec();
+            body[place] ^= 1;
+            self.promise("one byte of the body changed", self.judge(&[0], &headers, &body) == Err(Rejection::Mismatch));
+        }
+        self.promise("the body emptied", self.judge(&[0], &headers, b"").is_err());
     }
 
     fn rejects_missing(&mut self) {
         let headers = self.signed(0, SignedDuration::ZERO);
-        for index in 0..headers.len() {
+        // The type of the content says how it is to be read; no signature stands there.
+        for index in (0..headers.len()).filter(|index| headers[*index].0 != CONTENT_TYPE.as_str()) {
             let mut without = headers.clone();
             let (name, value) = without.remove(index);
-            self.promise("header missing", self.judge(&[0], &without, BODY) == Err(Rejection::Missing));
+            self.promise("header missing", self.judge(&[0], &without, self.entry.body) == Err(Rejection::Missing));
             for nothing in ["", " ", "N/A", "n/a"] {
                 let mut blank = without.clone();
                 blank.push((name.clone(), nothing.to_owned()));
-                self.promise("header empty or N/A", self.judge(&[0], &blank, BODY) == Err(Rejection::Missing));
+                self.promise(
+                    "header empty or N/A",
+                    self.judge(&[0], &blank, self.entry.body) == Err(Rejection::Missing),
+                );
             }
             let mut doubled = headers.clone();
             doubled.push((name, value));
-            self.promise("header doubled", self.judge(&[0], &doubled, BODY) == Err(Rejection::Missing));
+            // An object that has a name twice is no good JSON.
+            let is_json = self.entry.carrier == Carrier::Json;
+            let want = if is_json { Rejection::Malformed } else { Rejection::Missing };
+            self.promise("header doubled", self.judge(&[0], &doubled, self.entry.body) == Err(want));
         }
     }
 
     fn rejects_stale_and_future(&mut self) {
         if !self.entry.is_dated {
             let old = self.signed(0, SignedDuration::from_hours(-24));
-            return self.promise("no time stamp, no age", self.judge(&[0], &old, BODY).is_ok());
+            return self.promise("no time stamp, no age", self.judge(&[0], &old, self.entry.body).is_ok());
         }
-        let tolerance = self.settings(&[0]).tolerance.unwrap_or(SignedDuration::from_mins(5));
+        let tolerance = self.settings(&[0]).tolerance.unwrap_or(self.entry.tolerance);
         let beyond = tolerance + SignedDuration::from_secs(1);
         for (at, want) in [
             (-tolerance, Ok(())),
@@ -148,7 +195,7 @@ impl Trial<'_> {
             (beyond, Err(Rejection::Future)),
         ] {
             let headers = self.signed(0, at);
-            self.promise("stale and future time stamp", self.judge(&[0], &headers, BODY) == want);
+            self.promise("stale and future time stamp", self.judge(&[0], &headers, self.entry.body) == want);
         }
     }
 
@@ -164,7 +211,7 @@ impl Trial<'_> {
         };
         let mut spoil = |name: &str, rewrite: &dyn Fn(&str) -> String| {
             let headers = self.rewritten(&headers, rewrite);
-            self.promise(name, self.judge(&[0], &headers, BODY).is_err());
+            self.promise(name, self.judge(&[0], &headers, self.entry.body).is_err());
         };
         let put = |value: &str, prefix: &str, text: &str| {
             let head = value.strip_suffix(&format!("{good}{}", digest(value))).unwrap();
@@ -202,7 +249,7 @@ fn delivery(headers: &Pairs, body: &[u8]) -> Delivery {
 fn broken(entry: &Entry, build: &Build) -> Vec<String> {
     let mut trial = Trial { entry, build, broken: Vec::new() };
     if entry.held == Held::Nothing {
-        trial.promise("accepts all", trial.judge(&[], &Vec::new(), BODY).is_ok());
+        trial.promise("accepts all", trial.judge(&[], &Vec::new(), entry.body).is_ok());
         return trial.broken;
     }
     trial.accepts_genuine();

@@ -2,9 +2,9 @@
 
 use tokio::task::JoinSet;
 
-use super::sample::{accept, event};
+use super::sample::{accept, at, event};
 use super::{Harness, Kept, same, there};
-use crate::model::{EventId, Message};
+use crate::model::{Event, EventId, Message, SourceName};
 use crate::store::Accepted;
 
 pub(super) async fn an_accepted_event_can_be_read_back(harness: &dyn Harness) -> Kept {
@@ -50,4 +50,19 @@ pub(super) async fn an_event_as_long_as_the_limit_allows_is_kept_whole(harness: 
         same("whether it is whole", stored.event == long, true)?;
     }
     same("events in the list", store.events(&Default::default()).await?.len(), 4)
+}
+
+pub(super) async fn a_token_is_good_for_one_event(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let redeem = async |token, key: &str| store.redeem(token, &event(key, "a")).await;
+    same("a new token", redeem("token", "1").await?, true)?;
+    same("the same for another event", redeem("token", "2").await?, false)?;
+    same("the same for the same event, which is not kept yet", redeem("token", "1").await?, true)?;
+    same("another token for the other event", redeem("other", "2").await?, true)?;
+    let elsewhere = Event { source: SourceName::from("elsewhere"), ..event("2", "a") };
+    same("the same at another source", store.redeem("token", &elsewhere).await?, true)?;
+    store.prune(at(0)).await?;
+    same("a token that is not old", redeem("token", "2").await?, false)?;
+    store.prune(at(1)).await?;
+    same("a token that was forgotten", redeem("token", "2").await?, true)
 }

@@ -175,16 +175,17 @@ pub(super) async fn a_decision_calls_off_what_waits_in_its_lane_and_named_it(har
     same("open sends", store.counts().await?.open_sends, 3)
 }
 
-pub(super) async fn a_send_that_is_being_delivered_is_not_called_off(harness: &dyn Harness) -> Kept {
+pub(super) async fn a_send_of_unknown_outcome_is_not_called_off(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
     let ids = replied(&*store, event("1", "a"), &[0]).await?;
-    accept(&*store, event("2", "a")).await?;
-    let closing = claim(&*store, 2).await?;
     let sending = claim_send(&*store, 2).await?;
+    let unknown = Outcome::Unknown { reason: "time-out".to_owned() };
+    settle(&*store, &sending, attempted(&sending, unknown, SendState::Unknown)).await?;
+    accept(&*store, event("2", "a")).await?;
+    let closing = claim(&*store, 6).await?;
     commit(&*store, &closing, Decision { cancels: Some(CancelOn::Closed), ..decision(&closing) }).await?;
-    settle(&*store, &sending, delivered(&sending)).await?;
     let id = there("the send", ids.first())?;
-    same("the send", send(&*store, id).await?.state, SendState::Delivered)
+    same("the send", send(&*store, id).await?.state, SendState::Unknown)
 }
 
 pub(super) async fn a_message_of_ours_is_known_by_either_id_and_confirms_its_send(harness: &dyn Harness) -> Kept {

@@ -44,6 +44,26 @@ pub(super) async fn sends_of_a_lane_leave_one_at_a_time(harness: &dyn Harness) -
     same("the second", Some(&claim_send(&*store, 2).await?.send.id), ids.get(1))
 }
 
+pub(super) async fn a_send_waits_while_an_event_of_its_lane_is_not_decided(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let ids = replied(&*store, event("1", "a"), &[0]).await?;
+    accept(&*store, event("2", "a")).await?;
+    nothing_to_send(&*store, 2).await?;
+    same("the next time due", store.next_due(&desk()).await?, None)?;
+    let elsewhere = event("3", "b");
+    accept(&*store, elsewhere.clone()).await?;
+    let answering = claim(&*store, 2).await?;
+    same("the event", &answering.event.id, &event("2", "a").id)?;
+    nothing_to_send(&*store, 2).await?;
+    let other = claim(&*store, 2).await?;
+    let sends = vec![reply(&other.event, 0, 1)];
+    commit(&*store, &other, Decision { sends, ..decision(&other) }).await?;
+    same("with another lane", store.next_due(&desk()).await?, Some(at(1)))?;
+    same("what leaves", claim_send(&*store, 2).await?.event, elsewhere)?;
+    commit(&*store, &answering, decision(&answering)).await?;
+    same("after the decision", Some(&claim_send(&*store, 2).await?.send.id), ids.first())
+}
+
 pub(super) async fn accounts_do_not_wait_for_each_other(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
     replied(&*store, event("1", "a"), &[0]).await?;

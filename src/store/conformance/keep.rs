@@ -1,7 +1,8 @@
 //! Promises about books, credentials, forgetting, counting and closing.
 
 use super::sample::{
-    LEASE, accept, at, claim, claim_send, commit, dead_letter, decision, delivered, desk, echo, event, replied, settle,
+    LEASE, accept, at, claim, claim_send, commit, dead_letter, decision, delivered, desk, echo, event, hand, replied,
+    settle,
 };
 use super::{Harness, Kept, same, there};
 use crate::model::{BookHash, Event, SendState};
@@ -67,15 +68,15 @@ pub(super) async fn what_is_not_settled_is_never_forgotten(harness: &dyn Harness
     accept(&*store, old("undecided", "u")).await?;
     same("events forgotten", store.prune(at(999)).await?, 0)?;
     same("events left", store.events(&EventQuery::default()).await?.len(), 3)?;
-    same("what is in the store", store.counts().await?, Counts { undecided: 1, open_sends: 1, dead: 1 })?;
-    same("dropping the dead letter", store.drop_dead(&dead, "old").await?, Changed::Done)?;
+    same("what is in the store", store.counts().await?, Counts { undecided: 1, open_sends: 1, held: 0, dead: 1 })?;
+    same("dropping the dead letter", store.drop_send(&dead, &hand(9, "drop", "old")).await?, Changed::Done)?;
     same("events forgotten then", store.prune(at(999)).await?, 1)
 }
 
 pub(super) async fn counts_follow_every_step(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
     let is = async |undecided, open_sends, dead| -> Kept {
-        same("what is in the store", store.counts().await?, Counts { undecided, open_sends, dead })
+        same("what is in the store", store.counts().await?, Counts { undecided, open_sends, held: 0, dead })
     };
     is(0, 0, 0).await?;
     accept(&*store, event("1", "a")).await?;
@@ -86,7 +87,7 @@ pub(super) async fn counts_follow_every_step(harness: &dyn Harness) -> Kept {
     is(0, 0, 0).await?;
     let id = dead_letter(&*store, event("2", "b")).await?;
     is(0, 0, 1).await?;
-    store.redrive(&id, at(3), crate::store::Key::Keep).await?;
+    store.redrive(&id, crate::store::Key::Keep, &hand(3, "redrive", "")).await?;
     is(0, 1, 0).await?;
     let sending = claim_send(&*store, 3).await?;
     is(0, 1, 0).await?;
@@ -104,6 +105,7 @@ pub(super) async fn a_closed_store_says_so(harness: &dyn Harness) -> Kept {
     let id = event("1", "a").id;
     let answers = [
         ("accept", store.accept(event("2", "a")).await.err()),
+        ("redeem", store.redeem("token", &event("2", "a")).await.err()),
         ("claim_event", store.claim_event(at(99), LEASE).await.err()),
         ("commit_decision", store.commit_decision(&claimed, decision(&claimed)).await.err()),
         ("claim_send", store.claim_send(&desk(), at(99), LEASE).await.err()),

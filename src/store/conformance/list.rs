@@ -2,8 +2,8 @@
 
 use super::sample::{accept, at, claim_send, delivered, desk, event, replied, settle};
 use super::{Harness, Kept, Seen, same};
-use crate::model::{AccountName, EventId, EventKind, SourceName};
-use crate::store::{EventQuery, SendQuery, Store};
+use crate::model::{AccountName, EventId, EventKind, SendId, SourceName};
+use crate::store::{EventOrder, EventQuery, SendQuery, Store};
 
 /// Three events: 1 and 3 in lane a, 2 in lane b, from another source, of another kind, and later.
 async fn three(store: &dyn Store) -> Kept {
@@ -43,6 +43,14 @@ pub(super) async fn events_are_found_by_every_filter(harness: &dyn Harness) -> K
     same("by time", listed(&*store, since).await?, ids(&["2"]))?;
     let before = EventQuery { before: Some(event("3", "").id), ..by_lane };
     same("by lane and page", listed(&*store, before).await?, ids(&["1"]))?;
+    let after = EventQuery { after: Some(event("1", "").id), ..all() };
+    same("after another", listed(&*store, after).await?, ids(&["3", "2"]))?;
+    let between = EventQuery { after: Some(event("1", "").id), before: Some(event("3", "").id), ..all() };
+    same("between two", listed(&*store, between).await?, ids(&["2"]))?;
+    let crossed = EventQuery { after: Some(event("3", "").id), before: Some(event("1", "").id), ..all() };
+    same("between two in the wrong order", listed(&*store, crossed).await?, ids(&[]))?;
+    let nowhere = EventQuery { after: Some(EventId::from("evt_0")), ..all() };
+    same("after an event nobody sent", listed(&*store, nowhere).await?, ids(&[]))?;
     let unknown = EventQuery { before: Some(EventId::from("evt_0")), ..all() };
     same("before an event nobody sent", listed(&*store, unknown).await?, ids(&[]))
 }
@@ -66,6 +74,30 @@ pub(super) async fn events_are_paged_without_gap_or_repeat(harness: &dyn Harness
     same("all pages", seen, ids(&newest))
 }
 
+pub(super) async fn events_are_paged_from_the_oldest_as_well(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let keys: Vec<String> = (0..75).map(|key| key.to_string()).collect();
+    for key in &keys {
+        accept(&*store, event(key, "a")).await?;
+    }
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    for lane in [None, Some(event("", "a").lane())] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let query =
+                EventQuery { after, order: EventOrder::Oldest, lane: lane.clone(), limit: 10, ..EventQuery::default() };
+            let page = listed(&*store, query).await?;
+            after = page.last().cloned();
+            if after.is_none() {
+                break;
+            }
+            seen.extend(page);
+        }
+        same("all pages", seen, ids(&keys))?;
+    }
+    Ok(())
+}
+
 pub(super) async fn sends_are_listed_newest_first(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
     let mut all = replied(&*store, event("1", "a"), &[60, 0]).await?;
@@ -73,6 +105,26 @@ pub(super) async fn sends_are_listed_newest_first(harness: &dyn Harness) -> Kept
     let listed = store.sends(&SendQuery::default()).await?;
     let listed: Vec<_> = listed.into_iter().map(|send| send.id).rev().collect();
     same("the list, turned round", listed, all)
+}
+
+pub(super) async fn sends_are_paged_without_gap_or_repeat(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let mut ids = replied(&*store, event("1", "a"), &[60, 60, 60, 60, 60]).await?;
+    ids.reverse();
+    let of_event = SendQuery { event: Some(event("1", "a").id), ..SendQuery::default() };
+    let waiting = SendQuery { state: Some("pending".to_owned()), ..SendQuery::default() };
+    for query in [SendQuery::default(), waiting, of_event] {
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.sends(&SendQuery { before, limit: 2, ..query.clone() }).await?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.id.clone());
+            seen.extend(page.into_iter().map(|send| send.id));
+        }
+        same("all pages", &seen, &ids)?;
+    }
+    let nobody = SendQuery { before: Some(SendId::from("snd_0")), ..SendQuery::default() };
+    same("before a send that is not there", store.sends(&nobody).await?.len(), 0)
 }
 
 pub(super) async fn sends_are_found_by_every_filter(harness: &dyn Harness) -> Kept {

@@ -2,10 +2,12 @@
 //! Names no backend and panics at nothing: what is not kept is a value.
 
 mod accept;
+mod curbs;
 mod dead;
 mod decide;
 mod deliver;
 mod durable;
+mod held;
 mod keep;
 mod list;
 pub mod sample;
@@ -74,6 +76,7 @@ macro_rules! promises {
 /// What every store promises while it is open.
 pub const PROMISES: &[Promise] = promises![
     accept::an_accepted_event_can_be_read_back,
+    accept::a_token_is_good_for_one_event,
     accept::a_delivery_accepted_twice_is_one_event,
     accept::a_delivery_accepted_many_times_at_once_is_new_exactly_once,
     accept::an_event_as_long_as_the_limit_allows_is_kept_whole,
@@ -88,12 +91,13 @@ pub const PROMISES: &[Promise] = promises![
     decide::a_decision_from_an_older_contact_record_is_refused_and_made_again,
     decide::a_decision_is_kept_with_its_sends,
     decide::a_decision_calls_off_what_waits_in_its_lane_and_named_it,
-    decide::a_send_that_is_being_delivered_is_not_called_off,
+    decide::a_send_of_unknown_outcome_is_not_called_off,
     decide::a_message_of_ours_is_known_by_either_id_and_confirms_its_send,
     decide::the_message_of_another_account_is_not_ours,
     deliver::a_send_is_not_claimed_before_it_is_due,
     deliver::sends_leave_in_the_order_they_are_due,
     deliver::sends_of_a_lane_leave_one_at_a_time,
+    deliver::a_send_waits_while_an_event_of_its_lane_is_not_decided,
     deliver::accounts_do_not_wait_for_each_other,
     deliver::the_start_of_an_attempt_is_kept_before_the_call,
     deliver::a_send_to_be_tried_later_keeps_its_attempts_and_waits,
@@ -106,10 +110,24 @@ pub const PROMISES: &[Promise] = promises![
     dead::a_dropped_letter_never_leaves,
     dead::only_a_dead_letter_can_be_changed,
     dead::a_dead_letter_that_arrived_after_all_is_confirmed,
+    held::a_held_send_does_not_leave_and_holds_up_nobody,
+    held::a_released_send_leaves_and_says_who_let_it_go,
+    held::a_held_send_that_was_dropped_never_leaves,
+    curbs::what_was_counted_is_read_back_and_counts_once,
+    curbs::a_decision_that_counted_in_an_older_window_is_refused_and_made_again,
+    curbs::a_quarantine_holds_for_each_of_its_windows_until_it_is_lifted,
+    curbs::the_orders_that_concern_a_conversation_are_found,
+    curbs::two_orders_for_one_scope_at_once_are_both_kept,
+    curbs::an_order_that_says_nothing_is_forgotten,
+    curbs::a_pause_by_the_guard_does_not_replace_that_of_a_person,
+    curbs::a_rule_that_is_resumed_is_counted_anew,
+    curbs::old_windows_quarantines_and_resumptions_are_forgotten,
     list::events_are_listed_newest_first,
     list::events_are_found_by_every_filter,
     list::events_are_paged_without_gap_or_repeat,
+    list::events_are_paged_from_the_oldest_as_well,
     list::sends_are_listed_newest_first,
+    list::sends_are_paged_without_gap_or_repeat,
     list::sends_are_found_by_every_filter,
     list::a_list_without_a_limit_holds_a_hundred,
     keep::a_rule_book_is_kept_under_its_hash,

@@ -1,11 +1,13 @@
 //! Events, decisions and sends to test a store with, and the steps that most promises begin with.
 //! Fixed values: no clock and no chance.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Kept, Seen, same, there};
 use crate::model::{
-    AccountName, Action, Attempt, BookHash, CancelOn, Contact, Conversation, Decision, Event, EventId, EventKind,
+    AccountName, Action, Attempt, BookHash, CancelOn, Contact, Conversation, Decision, Event, EventId, EventKind, Hand,
     Message, Outcome, Reply, Send as OutgoingSend, SendId, SendState, SourceName, Trace,
 };
 use crate::store::{Accepted, Commit, EventClaim, SendClaim, Store};
@@ -48,6 +50,7 @@ pub fn event_by(key: &str, conversation: &str, email: &str) -> Event {
         }),
         raw: serde_json::json!({ "key": key }),
         unreadable: None,
+        delivery: None,
     }
 }
 
@@ -62,6 +65,10 @@ pub fn decision(claim: &EventClaim) -> Decision {
         sends: Vec::new(),
         conversation,
         contact: claim.contact.clone(),
+        windows: BTreeMap::new(),
+        wanted: Vec::new(),
+        quarantines: Vec::new(),
+        controls: Vec::new(),
         cancels: None,
         trace: Trace { rules_evaluated: 3, ..Trace::default() },
         seen: crate::model::decision::Seen::default(),
@@ -70,27 +77,14 @@ pub fn decision(claim: &EventClaim) -> Decision {
 
 /// The reply number `index` to the event, due at `at(due)`, called off by a closed conversation.
 pub fn reply(event: &Event, index: usize, due: i64) -> OutgoingSend {
-    let id = SendId::derive(&event.id, "greet", index);
-    OutgoingSend {
-        idempotency_key: id.to_string(),
-        id,
-        event: event.id.clone(),
-        rule: "greet".to_owned(),
-        index,
-        account: event.account.clone(),
-        lane: event.lane(),
-        action: Action::Reply(Reply { text: "It is on its way.".to_owned(), ..Reply::default() }),
-        due: at(due),
-        created_at: at(1),
-        cancel_on: vec![CancelOn::Closed],
-        state: SendState::Pending,
-        attempts: Vec::new(),
-        provider_id: None,
-        request_id: None,
-        read_backs: 0,
-        renewed_after: 0,
-        redriven_after: 0,
-    }
+    let action = Action::Reply(Reply { text: "It is on its way.".to_owned(), ..Reply::default() });
+    let send = OutgoingSend::new(event, "greet", index, action, at(1));
+    OutgoingSend { due: at(due), cancel_on: vec![CancelOn::Closed], ..send }
+}
+
+/// What a person does at a moment.
+pub fn hand(now: i64, did: &str, why: &str) -> Hand {
+    Hand { at: at(now), by: "kim".to_owned(), did: did.to_owned(), why: why.to_owned() }
 }
 
 /// The claimed send, its attempt ended with the outcome, in the state.

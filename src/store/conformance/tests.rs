@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{DURABLE, Harness, PROMISES, Promise, run};
-use crate::model::{AccountName, BookHash, Decision, Event, EventId, Send as OutgoingSend, SendId};
+use crate::model::{
+    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Quarantine,
+    QuarantineId, Scope, Send as OutgoingSend, SendId, WindowKey,
+};
 use crate::secret::Secret;
 use crate::store::kv::{Batch, Kv, Order, Pair};
 use crate::store::local::{Core, Local};
@@ -77,13 +80,18 @@ async fn every_kind_of_key_that_is_lost_is_missed() {
         (b'd', "a_decision_is_kept_with_its_sends"),
         (b'l', "events_are_found_by_every_filter"),
         (b's', "a_decision_is_kept_with_its_sends"),
-        (b'j', "a_send_that_is_being_delivered_is_not_called_off"),
+        (b'j', "a_send_of_unknown_outcome_is_not_called_off"),
         (b'o', "sends_stay_in_the_outbox"),
         (b'c', "a_claim_carries_the_records_as_last_committed"),
         (b'p', "a_decision_from_an_older_contact_record_is_refused_and_made_again"),
         (b'g', "a_message_of_ours_is_known_by_either_id_and_confirms_its_send"),
+        (b't', "a_token_is_good_for_one_event"),
         (b'b', "a_rule_book_is_kept_under_its_hash"),
         (b'k', "the_last_credential_counts"),
+        (b'w', "what_was_counted_is_read_back_and_counts_once"),
+        (b'x', "a_quarantine_holds_for_each_of_its_windows_until_it_is_lifted"),
+        (b'y', "a_quarantine_holds_for_each_of_its_windows_until_it_is_lifted"),
+        (b'z', "the_orders_that_concern_a_conversation_are_found"),
     ] {
         let place = || -> Box<dyn Harness> { Box::new(Leaky { lost: Some(lost), ..Leaky::default() }) };
         let mut found = broken(place, PROMISES).await;
@@ -130,6 +138,9 @@ impl Store for Faulty {
         let accepted = self.inner.accept(event).await?;
         Ok(if self.fault == Fault::ForgetsDuplicates { Accepted::New } else { accepted })
     }
+    async fn redeem(&self, token: &str, event: &Event) -> Result<bool, StoreError> {
+        Ok(self.inner.redeem(token, event).await? || self.fault == Fault::ForgetsDuplicates)
+    }
     async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
         let claim = self.inner.claim_event(now, self.lease(lease)).await?;
         if let Some(claim) = &claim {
@@ -175,11 +186,29 @@ impl Store for Faulty {
     async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError> {
         self.inner.sends(query).await
     }
-    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
-        self.inner.redrive(id, now, key).await
+    async fn redrive(&self, id: &SendId, key: Key, hand: &Hand) -> Result<Changed, StoreError> {
+        self.inner.redrive(id, key, hand).await
     }
-    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError> {
-        self.inner.drop_dead(id, reason).await
+    async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.inner.release(id, hand).await
+    }
+    async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.inner.drop_send(id, hand).await
+    }
+    async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+        self.inner.curbs(lane, windows).await
+    }
+    async fn controls(&self) -> Result<Vec<Control>, StoreError> {
+        self.inner.controls().await
+    }
+    async fn change_control(&self, scope: &Scope, change: &ControlChange) -> Result<(Changed, Control), StoreError> {
+        self.inner.change_control(scope, change).await
+    }
+    async fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError> {
+        self.inner.quarantines().await
+    }
+    async fn release_quarantine(&self, id: &QuarantineId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.inner.release_quarantine(id, hand).await
     }
     async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError> {
         self.inner.keep_book(hash, files).await

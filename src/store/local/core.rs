@@ -162,14 +162,19 @@ impl Core {
 
     /// What is in flight.
     pub(super) fn counts(&self) -> Counts {
-        Counts { undecided: self.queue.len(), open_sends: self.outbox.open_len(), dead: self.outbox.dead_len() }
+        Counts {
+            undecided: self.queue.len(),
+            open_sends: self.outbox.open_len(),
+            held: self.outbox.held_len(),
+            dead: self.outbox.dead_len(),
+        }
     }
 }
 
 /// Writes a send, and whether it is unsettled.
 pub(super) fn put_send(batch: &mut Batch, number: u64, send: &OutgoingSend) -> Result<(), StoreError> {
     batch.put(keys::send(number), record::write(send)?);
-    if send.state.is_open() || matches!(send.state, SendState::Dead { .. }) {
+    if send.state.is_open() || send.state.awaits_person() {
         batch.put(keys::unsettled(number), record::write(&send.id)?);
     } else {
         batch.remove(keys::unsettled(number));

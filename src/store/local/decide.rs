@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::core::{Core, put_send};
-use super::record::{self, DecisionRecord, EventPlace, LedgerEntry};
+use super::record::{self, DecisionRecord, EventPlace, LedgerEntry, TokenRecord};
 use super::{keys, list};
 use crate::model::{
     CancelOn, ContactRecord, ConversationRecord, Decision, Event, EventId, LaneKey, Send as OutgoingSend, SendId,
@@ -60,6 +60,18 @@ impl Core {
         Ok(Accepted::New)
     }
 
+    /// Ties a token to an event, unless it is tied to another one.
+    pub(super) fn redeem(&mut self, key: Vec<u8>, token: &TokenRecord) -> Result<bool, StoreError> {
+        let known: Option<TokenRecord> = record::get(&*self.kv, &key, || "a token".to_owned())?;
+        if let Some(known) = known {
+            return Ok(known.event == token.event);
+        }
+        let mut batch = Batch::default();
+        batch.put(key, record::write(token)?);
+        self.apply(batch)?;
+        Ok(true)
+    }
+
     /// Leases the oldest event whose lane is free. The lease is taken before the facts are read: if they cannot be read,
     /// this lane waits until the lease ends, and the others go on.
     pub(super) fn claim_event(
@@ -79,10 +91,13 @@ impl Core {
             record::get(&*self.kv, &keys::conversation(&lane), || format!("the conversation of event {}", event.id))?;
         let contact = event.correspondent().map(|key| self.contact(&key)).transpose()?;
         let own = self.own(&event)?;
+        let ours = own.as_ref().map(|id| list::send(&*self.kv, id)).transpose()?.flatten();
+        let depth = own.as_ref().map_or(0, |_| ours.map_or(0, |(_, send)| send.depth).saturating_add(1));
         Ok(Some(EventClaim {
             conversation: conversation.unwrap_or_default(),
             contact: contact.unwrap_or_default(),
             own,
+            depth,
             event,
             fence,
         }))
@@ -101,10 +116,15 @@ impl Core {
             self.queue.leases.release(number);
             return Ok(Commit::FactsChanged);
         }
+        if !self.windows_unchanged(&decided.decision)? {
+            self.queue.leases.release(number);
+            return Ok(Commit::FactsChanged);
+        }
         let mut sends = self.called_off(&decided)?;
         sends.extend(self.confirmed(decided.own.as_ref())?);
         let mut batch = Batch::default();
         let mut decision = decided.decision;
+        self.put_curbs(&mut batch, &mut decision)?;
         let created = self.created(std::mem::take(&mut decision.sends), &mut sends, &mut batch)?;
         for (number, send) in &sends {
             put_send(&mut batch, *number, send)?;
@@ -166,7 +186,7 @@ impl Core {
         Ok(known.and_then(|(number, mut send)| {
             let may_be = match send.state {
                 SendState::Delivered | SendState::Unknown => true,
-                SendState::Pending | SendState::Dead { .. } => send.was_tried(),
+                SendState::Pending | SendState::Held { .. } | SendState::Dead { .. } => send.was_tried(),
                 SendState::Confirmed | SendState::Cancelled { .. } | SendState::Dropped { .. } => false,
             };
             send.state = SendState::Confirmed;

@@ -1,4 +1,4 @@
-//! From a send to its outcome: leasing it, keeping the attempt, and what a person does to a dead letter.
+//! From a send to its outcome: leasing it, keeping the attempt, and what a person does to a send that waits for them.
 //! Calls no provider.
 
 use jiff::{SignedDuration, Timestamp};
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::core::{Core, cut_short, put_send};
 use super::record::{self, LedgerEntry};
 use super::{keys, list};
-use crate::model::{AccountName, Attempt, Event, Send as OutgoingSend, SendId, SendState};
+use crate::model::{AccountName, Attempt, Event, Hand, LaneKey, Send as OutgoingSend, SendId, SendState};
 use crate::store::kv::Batch;
 use crate::store::{Changed, Commit, Key, SendClaim, StoreError};
 
@@ -29,8 +29,8 @@ impl Core {
         Ok(())
     }
 
-    /// Leases the send of the account that is due longest and whose lane is free, and keeps the start of the attempt. As
-    /// with events, the lease comes first, so that a send that cannot be read holds up its lane only.
+    /// Leases the send of the account that is due longest and whose lane is free, and keeps the start of the attempt. A lane
+    /// with an event that waits is not: the event may call the send off. As with events, the lease comes first, so that a send that cannot be read holds up its lane only.
     pub(super) fn claim_send(
         &mut self,
         account: &AccountName,
@@ -38,7 +38,8 @@ impl Core {
         lease: SignedDuration,
     ) -> Result<Option<SendClaim>, StoreError> {
         self.end_expired(now)?;
-        let Some((number, lane)) = self.outbox.next(account, now) else { return Ok(None) };
+        let is_decided = |lane: &LaneKey| !self.queue.waits_in(lane);
+        let Some((number, lane)) = self.outbox.next(account, now, is_decided) else { return Ok(None) };
         let fence = self.next_fence();
         self.outbox.leases.take(number, lane, fence, now.saturating_add(lease).unwrap_or(Timestamp::MAX));
         let mut send = list::send_numbered(&*self.kv, number)?;
@@ -51,7 +52,9 @@ impl Core {
             put_send(&mut batch, number, &send)?;
             self.apply(batch)?;
         }
-        Ok(Some(SendClaim { send, event, fence }))
+        let what = || format!("the conversation of send {}", send.id);
+        let conversation = record::get(&*self.kv, &keys::conversation(&event.lane()), what)?.unwrap_or_default();
+        Ok(Some(SendClaim { send, event, conversation, fence }))
     }
 
     fn answered_by(&self, send: &OutgoingSend) -> Result<Event, StoreError> {
@@ -82,30 +85,50 @@ impl Core {
 
     /// When there is something to do for the account.
     pub(super) fn next_due(&self, account: &AccountName) -> Option<Timestamp> {
-        self.outbox.next_due(account)
+        self.outbox.next_due(account, |lane| !self.queue.waits_in(lane))
     }
 
     /// Puts a dead letter back into the outbox.
-    pub(super) fn redrive(&mut self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
-        self.change_dead(id, |send| {
-            (send.state, send.due, send.read_backs) = (SendState::Pending, now, 0);
+    pub(super) fn redrive(&mut self, id: &SendId, key: Key, hand: Hand) -> Result<Changed, StoreError> {
+        let is_dead = |state: &SendState| matches!(state, SendState::Dead { .. });
+        self.change(id, is_dead, |send| {
+            send.again(hand.at);
             send.redriven_after = send.attempts.len();
+            send.fresh_from = Some(hand.at);
             if key == Key::Renew {
                 send.idempotency_key = renewed(&send.idempotency_key);
                 send.renewed_after = send.attempts.len();
             }
+            send.hands.push(hand);
         })
     }
 
-    /// Drops a dead letter.
-    pub(super) fn drop_dead(&mut self, id: &SendId, reason: String) -> Result<Changed, StoreError> {
-        self.change_dead(id, |send| send.state = SendState::Dropped { reason })
+    /// Puts a held send back into the outbox.
+    pub(super) fn release(&mut self, id: &SendId, hand: Hand) -> Result<Changed, StoreError> {
+        let is_held = |state: &SendState| matches!(state, SendState::Held { .. });
+        self.change(id, is_held, |send| {
+            send.again(hand.at);
+            send.hands.push(hand);
+        })
     }
 
-    fn change_dead(&mut self, id: &SendId, change: impl FnOnce(&mut OutgoingSend)) -> Result<Changed, StoreError> {
+    /// Drops a dead letter or a held send.
+    pub(super) fn drop_send(&mut self, id: &SendId, hand: Hand) -> Result<Changed, StoreError> {
+        self.change(id, SendState::awaits_person, |send| {
+            send.state = SendState::Dropped { reason: hand.why.clone() };
+            send.hands.push(hand);
+        })
+    }
+
+    fn change(
+        &mut self,
+        id: &SendId,
+        may: impl FnOnce(&SendState) -> bool,
+        change: impl FnOnce(&mut OutgoingSend),
+    ) -> Result<Changed, StoreError> {
         let Some((number, mut send)) = list::send(&*self.kv, id)? else { return Ok(Changed::NotFound) };
-        if !matches!(send.state, SendState::Dead { .. }) {
-            return Ok(Changed::NotDead);
+        if !may(&send.state) {
+            return Ok(Changed::WrongState);
         }
         change(&mut send);
         let mut batch = Batch::default();

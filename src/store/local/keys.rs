@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::model::ids::digest;
-use crate::model::{AccountName, BookHash, EventId, LaneKey, SendId};
+use crate::model::{AccountName, BookHash, EventId, LaneKey, QuarantineId, Scope, SendId, SourceName, WindowKey};
 use crate::store::kv::prefixed;
 
 /// `V` → version of the layout and how often the store was opened.
@@ -67,6 +67,11 @@ pub(super) fn ledger(account: &AccountName, provider_id: &str) -> Vec<u8> {
     named(b'g', &digest(&[account.as_str(), provider_id]))
 }
 
+/// `t` source and a token that is good once → the event it came with.
+pub(super) fn token(source: &SourceName, token: &str) -> Vec<u8> {
+    named(b't', &digest(&[source.as_str(), token]))
+}
+
 /// `b` hash → files of a rule book.
 pub(super) fn book(hash: &BookHash) -> Vec<u8> {
     named(b'b', hash.as_str())
@@ -77,14 +82,37 @@ pub(super) fn credential(name: &str) -> Vec<u8> {
     named(b'k', name)
 }
 
+/// `w` window → when replies were decided.
+pub(super) fn window(window: &WindowKey) -> Vec<u8> {
+    named(b'w', window.as_str())
+}
+
+/// `x` id → quarantine.
+pub(super) fn quarantine(id: &QuarantineId) -> Vec<u8> {
+    named(b'x', id.as_str())
+}
+
+/// `y` window → id of the quarantine over it.
+pub(super) fn quarantined(window: &WindowKey) -> Vec<u8> {
+    named(b'y', window.as_str())
+}
+
+/// `z` scope → orders of people. Conversations, of which there may be many, stand behind all others.
+pub(super) fn control(scope: &Scope) -> Vec<u8> {
+    match scope {
+        Scope::Conversation(lane) => named(b'z', &format!("c{}", digest(&[lane.as_str()]))),
+        other => named(b'z', &format!("a{other}")),
+    }
+}
+
+/// The orders for everything, for rules and for accounts.
+pub(super) fn general_controls() -> Range<Vec<u8>> {
+    prefixed(b"za")
+}
+
 /// Every key of a kind.
 pub(super) fn all(kind: u8) -> Range<Vec<u8>> {
     prefixed(&[kind])
-}
-
-/// The events of a lane.
-pub(super) fn lane(lane: &LaneKey) -> Range<Vec<u8>> {
-    prefixed(&lane_prefix(lane))
 }
 
 /// The number that ends a key.

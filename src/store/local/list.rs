@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::keys;
 use super::record::{self, DecisionRecord, EventPlace};
-use crate::model::{Decision, Event, EventId, Send as OutgoingSend, SendId};
+use crate::model::{Decision, Event, EventId, Send as OutgoingSend, SendId, SendState};
 use crate::store::kv::{Kv, Order, Walk};
-use crate::store::{EventQuery, SendQuery, StoreError, StoredEvent};
+use crate::store::{EventOrder, EventQuery, SendQuery, StoreError, StoredEvent};
 
 /// The most that a list holds.
 const MOST: usize = 1000;
@@ -51,21 +51,22 @@ fn decided(kv: &dyn Kv, number: u64) -> Result<Option<Decision>, StoreError> {
     Ok(decision(kv, number)?.map(|record| record.decision))
 }
 
-/// Events, newest first.
+/// Events, from the end that is asked for.
 pub(super) fn events(kv: &Arc<dyn Kv>, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
-    let end = match &query.before {
-        Some(id) => match event_place(&**kv, id)? {
-            Some(place) => place.number,
-            None => return Ok(Vec::new()),
-        },
-        None => u64::MAX,
-    };
+    let number = |id: &EventId| Ok(event_place(&**kv, id)?.map(|place| place.number));
+    let end = query.before.as_ref().map_or(Ok(Some(u64::MAX)), number)?;
+    let start = query.after.as_ref().map_or(Ok(Some(0)), |id| Ok(number(id)?.map(|number| number + 1)))?;
+    let Some((start, end)) = start.zip(end) else { return Ok(Vec::new()) };
     let range = match &query.lane {
-        Some(lane) => Range { end: keys::in_lane(lane, end), ..keys::lane(lane) },
-        None => Range { end: keys::event(end), ..keys::all(b'e') },
+        Some(lane) => Range { start: keys::in_lane(lane, start), end: keys::in_lane(lane, end) },
+        None => Range { start: keys::event(start), end: keys::event(end) },
+    };
+    let order = match query.order {
+        EventOrder::Newest => Order::Reverse,
+        EventOrder::Oldest => Order::Forward,
     };
     let mut found = Vec::new();
-    for pair in Walk::new(kv, range, Order::Reverse) {
+    for pair in Walk::new(kv, range, order) {
         let (key, value) = pair?;
         let Some(number) = keys::number_of(&key) else { continue };
         let what = || format!("event number {number}");
@@ -108,26 +109,32 @@ pub(super) fn sends(kv: &Arc<dyn Kv>, query: &SendQuery) -> Result<Vec<OutgoingS
 type Sends<'a> = Box<dyn Iterator<Item = Result<OutgoingSend, StoreError>> + 'a>;
 
 fn candidates<'a>(kv: &'a Arc<dyn Kv>, query: &SendQuery) -> Result<Sends<'a>, StoreError> {
+    let end = query.before.as_ref().map_or(Ok(Some(u64::MAX)), |id| send_place(&**kv, id))?;
+    let Some(end) = end else { return Ok(Box::new(std::iter::empty())) };
     if let Some(id) = &query.event {
         let place = event_place(&**kv, id)?;
         let record = place.map(|place| decision(&**kv, place.number)).transpose()?.flatten();
         let numbers = record.map(|record| record.sends).unwrap_or_default();
-        return Ok(Box::new(numbers.into_iter().rev().map(|number| send_numbered(&**kv, number))));
+        let earlier = numbers.into_iter().rev().filter(move |number| *number < end);
+        return Ok(Box::new(earlier.map(|number| send_numbered(&**kv, number))));
     }
-    let walk = |kind| Walk::new(kv, keys::all(kind), Order::Reverse);
+    let walk = |key: fn(u64) -> Vec<u8>| Walk::new(kv, key(0)..key(end), Order::Reverse);
     let number = |key: &[u8]| keys::number_of(key).unwrap_or_default();
     Ok(match query.state.as_deref() {
-        Some("pending" | "unknown" | "dead") => {
-            Box::new(walk(b'o').map(move |pair| pair.and_then(|(key, _)| send_numbered(&**kv, number(&key)))))
-        }
-        _ => Box::new(walk(b's').map(move |pair| {
+        Some("pending" | "unknown" | "held" | "dead") => Box::new(
+            walk(keys::unsettled).map(move |pair| pair.and_then(|(key, _)| send_numbered(&**kv, number(&key)))),
+        ),
+        _ => Box::new(walk(keys::send).map(move |pair| {
             pair.and_then(|(key, value)| record::read(&value, || format!("send number {}", number(&key))))
         })),
     })
 }
 
 fn wants_send(query: &SendQuery, send: &OutgoingSend) -> bool {
+    let is_held_for =
+        |wanted: &String| matches!(&send.state, SendState::Held { cause, .. } if cause.as_str() == wanted);
     query.state.as_ref().is_none_or(|state| state == send.state.name())
+        && query.cause.as_ref().is_none_or(is_held_for)
         && query.account.as_ref().is_none_or(|account| *account == send.account)
         && query.rule.as_ref().is_none_or(|rule| *rule == send.rule)
         && query.event.as_ref().is_none_or(|event| *event == send.event)

@@ -3,6 +3,7 @@
 //! no acknowledgement. They may see a change a moment before it is durable.
 
 mod core;
+mod curbs;
 mod decide;
 mod deliver;
 mod keys;
@@ -22,13 +23,17 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use self::decide::Decided;
+use self::record::TokenRecord;
 use self::writer::Writer;
 use super::kv::Kv;
 use super::{
     Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
     StoredEvent,
 };
-use crate::model::{AccountName, BookHash, Decision, Event, EventId, Send as OutgoingSend, SendId};
+use crate::model::{
+    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Quarantine,
+    QuarantineId, Scope, Send as OutgoingSend, SendId, WindowKey,
+};
 use crate::secret::Secret;
 
 pub(super) use self::core::Core;
@@ -67,6 +72,12 @@ impl Store for Local {
         // Written as JSON here, so that the one thread does not do for everybody what each can do alone.
         let bytes = record::write(&event)?;
         self.writer.run(move |core| core.accept(&event, bytes)).await
+    }
+
+    async fn redeem(&self, token: &str, event: &Event) -> Result<bool, StoreError> {
+        let key = keys::token(&event.source, token);
+        let token = TokenRecord { event: event.id.clone(), at: event.received_at };
+        self.writer.run(move |core| core.redeem(key, &token)).await
     }
 
     async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
@@ -121,14 +132,42 @@ impl Store for Local {
         self.read(move |kv| list::sends(kv, &query)).await
     }
 
-    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
-        let id = id.clone();
-        self.writer.run(move |core| core.redrive(&id, now, key)).await
+    async fn redrive(&self, id: &SendId, key: Key, hand: &Hand) -> Result<Changed, StoreError> {
+        let (id, hand) = (id.clone(), hand.clone());
+        self.writer.run(move |core| core.redrive(&id, key, hand)).await
     }
 
-    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError> {
-        let (id, reason) = (id.clone(), reason.to_owned());
-        self.writer.run(move |core| core.drop_dead(&id, reason)).await
+    async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        let (id, hand) = (id.clone(), hand.clone());
+        self.writer.run(move |core| core.release(&id, hand)).await
+    }
+
+    async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        let (id, hand) = (id.clone(), hand.clone());
+        self.writer.run(move |core| core.drop_send(&id, hand)).await
+    }
+
+    async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+        let (lane, windows) = (lane.clone(), windows.to_vec());
+        self.read(move |kv| curbs::curbs(kv, &lane, &windows)).await
+    }
+
+    async fn controls(&self) -> Result<Vec<Control>, StoreError> {
+        self.read(curbs::controls).await
+    }
+
+    async fn change_control(&self, scope: &Scope, change: &ControlChange) -> Result<(Changed, Control), StoreError> {
+        let (scope, change) = (scope.clone(), change.clone());
+        self.writer.run(move |core| core.change_control(scope, change)).await
+    }
+
+    async fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError> {
+        self.read(curbs::quarantines).await
+    }
+
+    async fn release_quarantine(&self, id: &QuarantineId, hand: &Hand) -> Result<Changed, StoreError> {
+        let (id, hand) = (id.clone(), hand.clone());
+        self.writer.run(move |core| core.release_quarantine(&id, hand)).await
     }
 
     async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The sends that are open, by account, time and lane, and which sends are dead letters. Memory only; rebuilt when the store
+//! The sends that are open, by account, time and lane, and which sends wait for a person. Memory only; rebuilt when the store
 //! is opened.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,6 +21,7 @@ pub(super) struct Outbox {
     open: HashMap<u64, Place>,
     due: HashMap<AccountName, BTreeSet<(Timestamp, u64)>>,
     lanes: HashMap<LaneKey, BTreeSet<u64>>,
+    held: HashSet<u64>,
     dead: HashSet<u64>,
     /// Who delivers what.
     pub(super) leases: Leases,
@@ -30,6 +31,9 @@ impl Outbox {
     /// Enters a send as it now stands, whatever was known of it before. Ends its lease.
     pub(super) fn set(&mut self, number: u64, send: &OutgoingSend) {
         self.remove(number);
+        if matches!(send.state, SendState::Held { .. }) {
+            self.held.insert(number);
+        }
         if matches!(send.state, SendState::Dead { .. }) {
             self.dead.insert(number);
         }
@@ -43,6 +47,7 @@ impl Outbox {
 
     fn remove(&mut self, number: u64) {
         self.leases.release(number);
+        self.held.remove(&number);
         self.dead.remove(&number);
         let Some(place) = self.open.remove(&number) else { return };
         if let Some(due) = self.due.get_mut(&place.account) {
@@ -56,18 +61,26 @@ impl Outbox {
         }
     }
 
-    /// The send of the account that is due longest and whose lane has no lease.
-    pub(super) fn next(&self, account: &AccountName, now: Timestamp) -> Option<(u64, LaneKey)> {
+    /// The send of the account that is due longest and whose lane has no lease and passes the filter.
+    pub(super) fn next(
+        &self,
+        account: &AccountName,
+        now: Timestamp,
+        is_free: impl Fn(&LaneKey) -> bool,
+    ) -> Option<(u64, LaneKey)> {
         let due = self.due.get(account)?.iter().take_while(|(due, _)| *due <= now);
-        let mut free = due.filter_map(|(_, number)| self.open.get(number).map(|place| (*number, &place.lane)));
-        free.find(|(_, lane)| self.leases.lane_until(lane).is_none()).map(|(number, lane)| (number, lane.clone()))
+        let mut lanes = due.filter_map(|(_, number)| self.open.get(number).map(|place| (*number, &place.lane)));
+        let found = lanes.find(|(_, lane)| self.leases.lane_until(lane).is_none() && is_free(lane));
+        found.map(|(number, lane)| (number, lane.clone()))
     }
 
-    /// The earliest time at which a send of the account can be claimed if no lease is given back before it ends.
-    pub(super) fn next_due(&self, account: &AccountName) -> Option<Timestamp> {
+    /// The earliest time at which a send of the account whose lane passes the filter can be claimed, if no lease is given
+    /// back before it ends.
+    pub(super) fn next_due(&self, account: &AccountName, is_free: impl Fn(&LaneKey) -> bool) -> Option<Timestamp> {
         let mut earliest: Option<Timestamp> = None;
         for (due, number) in self.due.get(account)? {
-            let lease = self.open.get(number).and_then(|place| self.leases.lane_until(&place.lane));
+            let Some(place) = self.open.get(number).filter(|place| is_free(&place.lane)) else { continue };
+            let lease = self.leases.lane_until(&place.lane);
             let at = lease.map_or(*due, |until| until.max(*due));
             earliest = Some(earliest.map_or(at, |known| known.min(at)));
             if lease.is_none() {
@@ -86,6 +99,11 @@ impl Outbox {
     /// How many are open.
     pub(super) fn open_len(&self) -> usize {
         self.open.len()
+    }
+
+    /// How many are held.
+    pub(super) fn held_len(&self) -> usize {
+        self.held.len()
     }
 
     /// How many are dead letters.

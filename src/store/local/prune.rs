@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::record::{self, DecisionRecord, EventPlace, LedgerEntry};
-use super::{keys, list};
-use crate::model::{Event, SendState};
+use super::record::{self, DecisionRecord, EventPlace, LedgerEntry, TokenRecord};
+use super::{curbs, keys, list};
+use crate::model::Event;
 use crate::store::StoreError;
 use crate::store::kv::{Batch, Kv, Order, Walk};
 
@@ -37,7 +37,11 @@ pub(super) struct Harvest {
     pub(super) rest: Option<Rest>,
 }
 
-/// Looks for the next part: first events, then the ledger.
+/// What is looked through, one kind after the other: events, the ledger, tokens, windows, pointers to quarantines,
+/// quarantines, orders.
+const KINDS: [u8; 7] = *b"igtwyxz";
+
+/// Looks for the next part.
 pub(super) fn gather(kv: &Arc<dyn Kv>, from: Rest, before: Timestamp) -> Result<Harvest, StoreError> {
     let mut harvest = Harvest::default();
     let mut range = keys::all(from.kind);
@@ -49,7 +53,13 @@ pub(super) fn gather(kv: &Arc<dyn Kv>, from: Rest, before: Timestamp) -> Result<
         let (key, value) = pair?;
         let old = match from.kind {
             b'i' => forget_event(&**kv, &key, &value, before, &mut harvest),
-            _ => forget_entry(&key, &value, before, &mut harvest.batch),
+            b'g' => forget_entry(&key, &value, before, &mut harvest.batch),
+            b't' => forget_token(&key, &value, before, &mut harvest.batch),
+            kind => curbs::is_over(&**kv, kind, &value, before).inspect(|is_over| {
+                if *is_over {
+                    harvest.batch.remove(key.clone())
+                }
+            }),
         };
         found += usize::from(list::readable(old)? == Some(true));
         if found >= PART {
@@ -57,9 +67,8 @@ pub(super) fn gather(kv: &Arc<dyn Kv>, from: Rest, before: Timestamp) -> Result<
             return Ok(harvest);
         }
     }
-    if from.kind == b'i' {
-        harvest.rest = Some(Rest { kind: b'g', after: Vec::new() });
-    }
+    let next = KINDS.iter().skip_while(|kind| **kind != from.kind).nth(1);
+    harvest.rest = next.map(|kind| Rest { kind: *kind, after: Vec::new() });
     Ok(harvest)
 }
 
@@ -81,7 +90,7 @@ fn forget_event(
         vec![key.to_vec(), keys::event(number), keys::decision(number), keys::in_lane(&event.lane(), number)];
     for number in sends {
         let send = list::send_numbered(kv, number)?;
-        if send.state.is_open() || matches!(send.state, SendState::Dead { .. }) {
+        if send.state.is_open() || send.state.awaits_person() {
             return Ok(false);
         }
         gone.extend([keys::send(number), keys::send_place(&send.id)]);
@@ -97,4 +106,12 @@ fn forget_entry(key: &[u8], value: &[u8], before: Timestamp, batch: &mut Batch) 
         batch.remove(key.to_vec());
     }
     Ok(entry.at < before)
+}
+
+fn forget_token(key: &[u8], value: &[u8], before: Timestamp, batch: &mut Batch) -> Result<bool, StoreError> {
+    let token: TokenRecord = record::read(value, || "a token".to_owned())?;
+    if token.at < before {
+        batch.remove(key.to_vec());
+    }
+    Ok(token.at < before)
 }

@@ -53,6 +53,11 @@ impl Queue {
         }
     }
 
+    /// Whether an event of the lane waits, or is being decided.
+    pub(super) fn waits_in(&self, lane: &LaneKey) -> bool {
+        self.lanes.contains_key(lane)
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.len

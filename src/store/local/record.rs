@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Decision, SendId};
+use crate::model::{Decision, EventId, SendId};
 use crate::store::StoreError;
 use crate::store::kv::Kv;
 
@@ -35,6 +35,15 @@ pub(super) struct LedgerEntry {
     /// The send of ours.
     pub(super) send: SendId,
     /// When it was made; old entries are forgotten.
+    pub(super) at: Timestamp,
+}
+
+/// What a token that is good once was used for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct TokenRecord {
+    /// The event it came with.
+    pub(super) event: EventId,
+    /// When; old ones are forgotten.
     pub(super) at: Timestamp,
 }
 

@@ -62,13 +62,41 @@ async fn why_and_explain_say_the_same_whether_the_engine_runs_or_not() {
     assert!(running[0].contains("from planted.ann@example.org  “what time is it?”"), "{}", running[0]);
     assert!(running[0].contains("✓ hello (rules/10-hello.yaml:3)"), "{}", running[0]);
     assert!(running[0].contains("reply: “Hello Ann”  → delivered"), "{}", running[0]);
-    assert!(running[2].contains("✓ own_message: not in the ledger of our sends"), "{}", running[2]);
+    assert!(running[2].contains("✓ own_message         not in the ledger of our sends"), "{}", running[2]);
     assert!(running[4].contains("hello") && running[4].contains("delivered"), "{}", running[4]);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&running[5]).unwrap()["sends"][0]["rule"], "hello");
     assert_eq!(running[6], "there are no dead letters\n");
     server.stop().await;
     let stopped: Vec<String> = questions.iter().map(|question| stage.run(question).fine().stdout).collect();
     assert_eq!(running, stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_explained_by_the_configuration_of_its_time() {
+    let stage = Stage::with("time_zone: Asia/Kolkata\n").await;
+    stage.write("rules/20.yaml", "version: 1\nrules:\n  - name: never\n    when: { event.hour: { gt: 23 } }\n    do: [{ note: { text: x, page: [dr-lee] } }]\n");
+    let server = stage.serve().await;
+    let event = server.deliver(&stage, "shop", &stage.arrive(SEQUENZY, "conv_1", "hi").to_string()).await;
+    server.settled(&event).await;
+    let then = server.run(&stage, &["explain", &event, "--format", "json"]).fine().json();
+    let saw =
+        |explained: &serde_json::Value| explained["decision"]["trace"]["unmatched"][0]["findings"][0]["saw"].clone();
+    assert_eq!(saw(&then).as_str().unwrap().len().min(1), 1);
+    server.stop().await;
+    let config = std::fs::read_to_string(stage.path("rejoinder.yaml")).unwrap();
+    stage.write("rejoinder.yaml", &config.replace("Asia/Kolkata", "Pacific/Kiritimati").replace("dr-lee:", "dr-kim:"));
+    stage.write("rules/20.yaml", "version: 1\nrules: []\n");
+    assert_eq!(stage.run(&["explain", &event, "--format", "json"]).fine().json(), then);
+    let store = rejoinder::store::sled::open(&stage.path("data")).unwrap();
+    let book = then["decision"]["book"].as_str().unwrap().into();
+    let kept = store.book(&book).await.unwrap().unwrap();
+    let (name, surroundings) = kept.last().unwrap();
+    assert_eq!(name, "surroundings.json");
+    assert!(surroundings.contains("dr-lee") && surroundings.contains("Asia/Kolkata"), "{surroundings}");
+    for secret in ["planted", "sandbox-key", "whsec", stage.key.expose()] {
+        assert!(!surroundings.contains(secret), "{secret} is kept: {surroundings}");
+    }
+    store.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,35 +111,45 @@ async fn a_file_and_standard_input_are_explained_by_the_rules_as_they_are() {
     assert_eq!(without_time(&from_file), without_time(&from_input));
     insta::assert_snapshot!(without_time(&from_file), @r#"
     message.received at sequenzy  from joe@law.example  “my refund”
-      ✓ hello (rules/10-hello.yaml:3)
-          reply: “Hello you”
+      answered by hello (rules/10-hello.yaml:3)
 
-    loop guard
-      ✓ own_message: not in the ledger of our sends
-      ✓ outbound: from the contact
-      ✓ own_address: none of 1 own addresses
-      – own_origin: no headers, or no own hosts configured
-      ✓ internal_author: not by a teammate
-      ✓ provider_automated: the provider does not say that a program wrote it
-      – spam: the provider shows no status
-      ✓ null_sender: a Return-Path, or none shown
-      ✓ dsn: no delivery status notice
-      ✓ mdn: no read receipt
-      ✓ auto_submitted: no Auto-Submitted but `no`
-      ✓ list: no List-* header
-      ✓ precedence: no Precedence of bulk mail
-      ✓ suppress_requested: no request to be left alone
-      ✓ auto_header: no header of an autoresponder
-      ✓ system_address: not a system address
+    loop guard: 26 steps, 0 against an answer
+      ✓ own_message         not in the ledger of our sends
+      ✓ outbound            from the contact
+      ✓ own_address         none of 1 own addresses
+      – own_origin          no headers, or no own hosts configured
+      ✓ internal_author     not by a teammate
+      ✓ provider_automated  the provider does not say that a program wrote it
+      – spam                the provider shows no status
+      ✓ null_sender         a Return-Path, or none shown
+      ✓ dsn                 no delivery status notice
+      ✓ mdn                 no read receipt
+      ✓ auto_submitted      no Auto-Submitted but `no`
+      ✓ list                no List-* header
+      ✓ precedence          no Precedence of bulk mail
+      ✓ suppress_requested  no request to be left alone
+      ✓ auto_header         no header of an autoresponder
+      ✓ system_address      not a system address
+      ✓ bounced_recipient   no message to this correspondent is known to have failed for good
+      – suspect_subject     no subject
+      ✓ suspect_speed       no automatic reply went to this conversation before
+      ✓ headers             2 headers are shown
+      ✓ not_addressed       one of our addresses is a recipient
+      – many_recipients     the provider answers the sender alone
+      ✓ quarantined         no quarantine
+      ✓ human_takeover      no person has written in this conversation
+      ✓ chain_depth         not caused by us
+      ✓ loop_cap            conversation 0 of 2/10m, correspondent 0 of 3/10m, domain 0 of 200/1h
 
     rules that matched: 1
       ✓ hello (rules/10-hello.yaml:3)
+          reply: “Hello you”
 
     rules that did not: 1
       ✗ refunds (rules/20.yaml:3): its conditions do not hold
-          ✓ message.text contains "refund"; saw "my refund"
+          ✓ message.text contains "refund"; saw "my refund"  line 4
           ✗ not (1 of 1 hold)
-            ✓ contact.email ends_with "@law.example"; saw "joe@law.example"
+            ✓ contact.email ends_with "@law.example"; saw "joe@law.example"  line 4
     "#);
     stage.write("payload.json", &stage.arrive(SEQUENZY, "conv_1", "a refund").to_string());
     let of_provider = stage.run(&["explain", "payload.json", "--source", "shop", "--format", "json"]).fine().json();
@@ -146,11 +184,11 @@ async fn a_dead_letter_is_listed_redriven_and_dropped_on_a_running_and_on_a_stop
     server.settled(&event).await;
     assert_eq!(stage.said(SEQUENZY, "conv_1"), ["Hello Ann"]);
     let twice = server.run(&stage, &["dead", "redrive", &dead[0]]);
-    assert_eq!((twice.code, twice.stderr.contains("is not a dead letter (409)")), (1, true), "{twice:?}");
+    assert_eq!((twice.code, twice.stderr.contains("delivered, not a dead letter (409)")), (1, true), "{twice:?}");
     server.stop().await;
     let shown: serde_json::Value = stage.run(&["dead", "show", &dead[1]]).fine().json();
     assert_eq!(shown["state"], "dead");
-    let dropped = stage.run(&["dead", "drop", &dead[1], "--reason", "by phone"]).fine().stdout;
+    let dropped = stage.run(&["dead", "drop", &dead[1], "--why", "by phone"]).fine().stdout;
     assert_eq!(dropped, format!("{}: dropped\n", dead[1]));
     assert_eq!(stage.run(&["dead", "list"]).fine().stdout, "there are no dead letters\n");
     assert_eq!(stage.run(&["outbox", "show", &dead[1]]).fine().json()["reason"], "by phone");

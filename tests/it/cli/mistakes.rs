@@ -42,11 +42,11 @@ accounts:
 sources:
   inbox: { account: support }
 ";
-    insta::assert_snapshot!(check(2, "rejoinder.yaml", [misspelt, tab, open]), @r"
+    insta::assert_snapshot!(check(2, "rejoinder.yaml", [misspelt, tab, open]), @"
     rejoinder.yaml:3:3: missing key `api_key`
     rejoinder.yaml:5:5: unknown key `apikey`; did you mean `api_key`? (known: provider, own_addresses, api_key, sender_profile_id, base_url)
     rejoinder.yaml:8:5: there is no account `suport`; did you mean `support`? (known: support)
-    rejoinder.yaml:9:33: a text is not a list
+    rejoinder.yaml:9:33: `secrets`: a text is not a list; write `secrets: [ … ]`
 
     rejoinder.yaml:2:1: not valid YAML: found character that cannot start any token; the line begins with a tab, and YAML indents with blanks
 
@@ -91,8 +91,8 @@ rules:
     insta::assert_snapshot!(check(1, "rules/20.yaml", [misspelt, meant, names]), @"
     rules/20.yaml:5:5: `message.recieved` is not known here; did you mean `message.received`? (known: message.received, message.sent, note.added, conversation.opened, conversation.updated, conversation.closed, contact.updated, delivery.updated, unreadable, other)
     rules/20.yaml:6:13: unknown key `message.txt`; did you mean `message.text`?
-    rules/20.yaml:8:9: unknown key `rply`; did you mean `reply`? (known: reply, note, snippet, tag, assign, close, set, unset, script)
-    rules/20.yaml:9:5: `shaddow` is not known here; did you mean `shadow`? (known: off, shadow, auto)
+    rules/20.yaml:8:9: unknown key `rply`; did you mean `reply`? (known: reply, note, snippet, tag, assign, close, http, set, unset, script)
+    rules/20.yaml:9:5: `shaddow` is not known here; did you mean `shadow`? (known: off, shadow, draft, approve, auto)
     4 faults
 
     rules/20.yaml:5:29: `(refund` is not a regular expression: unclosed group
@@ -100,12 +100,12 @@ rules:
     rules/20.yaml:7:36: there is no member `dr-lee`
     3 faults
 
-    rules/20.yaml:6:24: the template does not compile: there is no field `contact.fist_name`; did you mean `contact.first_name`?
+    rules/20.yaml:6:31: the template does not compile: there is no field `contact.fist_name`; did you mean `contact.first_name`?
     rules/20.yaml:7:18: there is no snippet `huors`; did you mean `hours`? (known: hours)
     rules/20.yaml:8:36: there is no member `dr-lee`
     rules/20.yaml:9:13: `daily` is not a duration; write it like 30s, 15m, 24h or 7d
     rules/20.yaml:10:5: there is a rule `refunds` already, at rules/20.yaml:4; names must be unique
-    rules/20.yaml:11:32: the template does not compile: unknown filter: filter defualt is unknown
+    rules/20.yaml:11:60: the template does not compile: unknown filter `defualt`; did you mean `default`?
     6 faults
     ");
 }
@@ -119,7 +119,7 @@ fn in_scripts() {
     rules/20.rhai:3:1: Expecting ',' to separate the arguments to function call 'reply'
     1 fault
 
-    rules/20.rhai:1:1: unknown event kind `message.recieved`; did you mean `message.received`? (known: message.received, message.sent, note.added, conversation.opened, conversation.updated, conversation.closed, contact.updated, delivery.updated, unreadable, other)
+    rules/20.rhai:1:12: unknown event kind `message.recieved`; did you mean `message.received`? (known: message.received, message.sent, note.added, conversation.opened, conversation.updated, conversation.closed, contact.updated, delivery.updated, unreadable, other)
     1 fault
 
     rules/20.rhai:1:1: 'import' is a reserved keyword
@@ -133,13 +133,13 @@ fn in_snippets() {
     let unknown = "Hello\n\nHi {{ customer.name }}\n";
     let filter = "Hi {{ contact.first_name | upcase }}\n";
     insta::assert_snapshot!(check(1, "rules/snippets/hours.md", [open, unknown, filter]), @r"
-    rules/10-first.yaml:9:18: rules/snippets/hours.md:1: the template does not compile: syntax error: unexpected end of input, expected end of variable block
+    rules/10-first.yaml:9:18: rules/snippets/hours.md:1:15: the template does not compile: syntax error: unexpected end of input, expected end of variable block
     1 fault
 
-    rules/10-first.yaml:9:18: rules/snippets/hours.md:3: the template does not compile: unknown variable `customer` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    rules/10-first.yaml:9:18: rules/snippets/hours.md:3:7: the template does not compile: unknown variable `customer` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
     1 fault
 
-    rules/10-first.yaml:9:18: rules/snippets/hours.md:1: the template does not compile: unknown filter: filter upcase is unknown
+    rules/10-first.yaml:9:18: rules/snippets/hours.md:1:28: the template does not compile: unknown filter `upcase`
     1 fault
     ");
 }
@@ -185,11 +185,16 @@ tests:
     });
     insta::assert_snapshot!(said.join("\n"), @r#"
     rules/20.test.yaml:4:25: unknown key `txt`; did you mean `text`? (known: id, direction, text, full_text, html, subject, from, to, cc, headers, attachments, language, is_automated, author, thread_id, request_id)
-    rules/20.test.yaml:5:5: unknown key `expects`; did you mean `expect`? (known: name, now, given, after, event, payload, source, expect, blocked, rules, steps)
+    rules/20.test.yaml:5:5: unknown key `expects`; did you mean `expect`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, steps)
 
     ✗ rules/20.test.yaml:3: hours
-        reply.text: expected contains "closed", got "Hi there,\n\nwe are open Monday to Friday, 9:00 to 17:00."
+        reply.text: expected contains "closed", got
+          | Hi there,
+          |
+          | we are open Monday to Friday, 9:00 to 17:00.
         expected note: {"page":["dr-lee"]}; done: reply, tag
+        why
+          no YAML rule has the action `note`
     0 passed, 1 failed
 
     ✗ rules/20.test.yaml:3: nothing is expected
@@ -197,7 +202,5 @@ tests:
     ✗ rules/20.test.yaml:5: odd time
         now: `tomorrow` is not a time stamp, such as 2026-01-05T10:00:00Z
     0 passed, 2 failed
-    0 of 1 rules are reached by a test
-      no test reaches opening-hours (rules/10-first.yaml:5)
     "#);
 }

@@ -1,20 +1,19 @@
 //! The tables of the documentation, made from the tables of the library, so that neither can change alone.
-//! They stand between `<!-- table: NAME -->` and `<!-- end -->`. Nothing here reads or writes a file.
+//! They stand between `<!-- table: NAME -->` and `<!-- end -->`. What commands print is made in `outputs`.
 
 use rejoinder::model::capability::CAPABILITIES;
 use rejoinder::model::{EventKind, Support};
 use rejoinder::provider::{Provider, provider};
-use rejoinder::rules::action::ACTIONS;
-use rejoinder::rules::condition::CONDITIONS;
-use rejoinder::rules::fields::{FIELDS, OPEN_GROUPS};
 use rejoinder::rules::guard::{self, Reach};
 use rejoinder::rules::{check, document};
-use rejoinder::signature::SCHEMES;
 use rejoinder::{config, yaml};
 use serde_json::Value;
 
 /// The providers that have a column of their own; the sandbox speaks as one of them.
-const COLUMNS: [&str; 5] = ["sequenzy", "fernand", "highlevel", "spruce", "http"];
+pub(crate) const COLUMNS: [&str; 5] = ["sequenzy", "fernand", "highlevel", "spruce", "http"];
+
+/// Keys of the configuration that are one row each: they have a table of their own, or repeat others.
+const WHOLE: [&str; 5] = ["verify", "map", "guard.accounts", "guard.rules", "guard.addresses"];
 
 /// The table of that name.
 pub(crate) fn table(name: &str) -> Result<String, String> {
@@ -22,20 +21,15 @@ pub(crate) fn table(name: &str) -> Result<String, String> {
         Some(("capabilities", of)) => named(of).map(capabilities),
         Some(("settings", of)) => named(of).map(settings),
         Some(("call", of)) => named(of).map(call),
+        Some(("output", of)) => super::outputs::output(of),
         None => match name {
             "providers" => Ok(providers()),
-            "schemes" => Ok(pairs("Scheme", SCHEMES.iter().map(|scheme| (scheme.name(), scheme.summary())))),
-            "fields" => Ok(pairs("Field", FIELDS.iter().map(|field| (field.path, field.summary)))),
-            "open-groups" => Ok(OPEN_GROUPS.map(|group| format!("`{group}.*`")).join(", ")),
             "kinds" => Ok(EventKind::ALL.map(|kind| format!("`{kind}`")).join(", ")),
-            "operators" => {
-                Ok(pairs("Operator", CONDITIONS.iter().map(|operator| (operator.name(), operator.summary()))))
-            }
-            "actions" => Ok(actions()),
             "guard" => Ok(steps()),
+            "calls" => Ok(calls()),
             "rule-keys" => Ok(keys(&document::schema(), "/$defs/RuleDocument", &["when", "do"])),
             "test-keys" => Ok(keys(&check::schema(), "/$defs/TestCase", &["event", "steps"])),
-            "config-keys" => Ok(keys(&config::schema(), "", &["verify", "map"])),
+            "config-keys" => Ok(keys(&config::schema(), "", &WHOLE)),
             "verify-keys" => Ok(keys(&config::schema(), "/$defs/Verify", &[])),
             "map-keys" => Ok(keys(&config::schema(), "/$defs/Map", &[])),
             _ => Err(unknown(name)),
@@ -58,15 +52,11 @@ fn row(cells: &[String]) -> String {
     format!("| {} |", cells.iter().map(cell).collect::<Vec<_>>().join(" | "))
 }
 
-fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(crate) fn lines(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
     let rule = format!("|{}", "---|".repeat(head.len()));
     let rows = rows.into_iter().map(|cells| row(&cells));
     [row(&head), rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
-}
-
-fn pairs<'a>(head: &str, entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    lines(&[head, "What it is"], entries.map(|(name, about)| vec![format!("`{name}`"), about.to_owned()]))
 }
 
 /// README: who can do what, in one word each.
@@ -115,26 +105,33 @@ fn call(provider: &dyn Provider) -> String {
     keys(resolved(&schema, &one["properties"]["reply"]), "", &[])
 }
 
-fn actions() -> String {
-    let rows = ACTIONS.iter().flat_map(|action| {
-        let schema = action.schema();
-        let mut rows = vec![vec![format!("`{}`", action.name()), action.summary().to_owned()]];
-        let arguments = flat(&schema, &schema, action.name(), &[]);
-        rows.extend(arguments.into_iter().filter(|(_, about)| !about.is_empty()).map(|(key, about)| vec![key, about]));
-        rows
-    });
-    lines(&["Action", "What it is"], rows)
-}
-
 fn steps() -> String {
     let rows = guard::steps().map(|step| {
         let reach = match step.reach {
+            Reach::Caps => "nothing; lowers the caps",
+            Reach::Absences => "absence notices",
             Reach::Replies => "replies, snippets",
             Reach::Everything => "every action",
         };
         vec![format!("`{}`", step.code), reach.to_owned(), step.basis.to_owned()]
     });
     lines(&["Code", "Stops", "Rests on"], rows)
+}
+
+/// The calls of the admin API, with what their bodies may hold.
+fn calls() -> String {
+    let document = rejoinder::server::openapi();
+    let mut rows = Vec::new();
+    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["properties"];
+            let body: Vec<String> =
+                body.as_object().into_iter().flatten().map(|(name, _)| format!("`{name}`")).collect();
+            let summary = operation["summary"].as_str().unwrap_or_default().to_owned();
+            rows.push(vec![format!("`{} {path}`", method.to_uppercase()), summary, body.join(", ")]);
+        }
+    }
+    lines(&["Call", "What it does", "Body"], rows)
 }
 
 /// Every key of an object schema with its description, nested objects in dotted form; those of `whole` stay one row.
@@ -151,7 +148,7 @@ fn flat(root: &Value, schema: &Value, prefix: &str, whole: &[&str]) -> Vec<(Stri
         let target = resolved(root, child);
         let entries = resolved(root, &target["additionalProperties"]);
         let about = [child, target].into_iter().find_map(|schema| schema["description"].as_str()).unwrap_or_default();
-        let is_whole = whole.contains(&name.as_str());
+        let is_whole = whole.contains(&name.as_str()) || whole.contains(&path.as_str());
         if target["properties"].is_object() && !is_whole {
             rows.extend(flat(root, target, &path, whole));
         } else if entries["properties"].is_object() && !is_whole {
@@ -165,7 +162,7 @@ fn flat(root: &Value, schema: &Value, prefix: &str, whole: &[&str]) -> Vec<(Stri
 }
 
 /// The schema behind a reference; of a value that may be null, the other form.
-fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+pub(crate) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let other = schema["anyOf"].as_array().and_then(|forms| forms.iter().find(|form| form["type"] != "null"));
     let reference = schema["$ref"].as_str().and_then(|path| root.pointer(path.strip_prefix('#')?));
     match (reference, other) {

@@ -12,7 +12,7 @@ use rejoinder::engine::Engine;
 use rejoinder::http::{Client, Egress, Http};
 use rejoinder::model::{AccountName, Decision, Delivery, EventId, Outcome, Send as OutgoingSend, SendId, SourceName};
 use rejoinder::outbox::RetryPolicy;
-use rejoinder::pipeline::{self, Step};
+use rejoinder::pipeline::{self, Received, Step};
 use rejoinder::provider::sandbox::{EntryKind, Incoming, Limits, Sandbox, Speaks};
 use rejoinder::secret::Secret;
 use rejoinder::signature::{Signing, generate_ed25519};
@@ -112,7 +112,10 @@ impl Bench {
         let header = |(name, value): (String, String)| (HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         let headers: HeaderMap = signed.into_iter().map(header).collect();
         let delivery = Delivery { headers, body, received_at: self.time.now() };
-        pipeline::accept(&self.engine, source, delivery).await.unwrap()
+        match pipeline::accept(&self.engine, source, delivery).await.unwrap() {
+            Received::Event(id, accepted) => (id, accepted),
+            Received::Handshake(answer) => panic!("{answer:?}"),
+        }
     }
 
     /// The webhooks that the provider's own doing caused; how many they were.
@@ -200,10 +203,11 @@ async fn open(config: &Value, folder: &TempDir, time: &Time, wire: &Arc<Wire>, r
     let book = app::load_book(&settings).unwrap_or_else(|faults| panic!("{faults}"));
     let mut egress = Egress::default();
     settings.accounts.iter().flat_map(|account| account.adapter.base_urls()).for_each(|url| egress.allow(&url));
+    settings.hooks.values().for_each(|hook| egress.allow(hook.url()));
     // Without the rate budgets, which wait by the machine's clock.
     let client: Arc<dyn Http> = Arc::new(Client::new(egress, settings.provider_timeout).unwrap());
     let store = app::open_store(&settings.store).await.unwrap();
-    store.keep_book(book.hash(), book.files()).await.unwrap();
+    store.keep_book(book.hash(), book.kept()).await.unwrap();
     let mut engine = app::build(settings, book, store, time.clock()).unwrap();
     engine.retry = retry;
     for account in engine.accounts.values_mut() {

@@ -34,7 +34,7 @@ async fn the_admin_api_wants_the_token_and_says_no_more_than_that() {
     }
     let status = server.get("/api/v1/status").await.json();
     assert_eq!(status["rules"], 1);
-    assert_eq!(status["counts"], json!({ "undecided": 0, "open_sends": 0, "dead": 0 }));
+    assert_eq!(status["counts"], json!({ "undecided": 0, "open_sends": 0, "held": 0, "dead": 0 }));
     assert_eq!(status["sources"][0], json!({ "name": "clinic", "account": "clinic", "scheme": "spruce" }));
     assert!(!text(&server.get("/api/v1/status").await).contains("planted"));
     assert_eq!(problem(&server.get("/api/v1/nothing").await).0, 404);
@@ -136,19 +136,23 @@ async fn a_dead_letter_is_kept_until_somebody_redrives_or_drops_it() {
     assert_eq!(stage.said(SPRUCE, "t_1"), ["Hello Ann"]);
     let drop = format!("/api/v1/dead/{second}/drop");
     for (body, words) in
-        [(None, "Content-Type"), (Some(json!({})), "reason"), (Some(json!({ "raeson": "x" })), "raeson")]
+        [(None, "Content-Type"), (Some(json!({})), "`why` is missing"), (Some(json!({ "wyh": "x" })), "wyh")]
     {
         let (status, detail) = problem(&server.tell(&drop, body.as_ref()).await);
         assert!([415, 422].contains(&status), "{status}");
         assert!(detail.contains(words), "{detail}");
     }
-    let dropped = server.tell(&drop, Some(&json!({ "reason": "answered by phone" }))).await;
+    let dropped = server.tell(&drop, Some(&json!({ "why": "answered by phone", "by": "kim" }))).await;
     assert_eq!(dropped.json(), json!({ "status": "dropped", "send": second }));
     let kept = server.get(&format!("/api/v1/outbox/{second}")).await.json();
     assert_eq!((&kept["state"], &kept["reason"]), (&json!("dropped"), &json!("answered by phone")));
     assert_eq!(dead(&server).await, Vec::<Value>::new());
     let (status, detail) = problem(&server.tell(&format!("/api/v1/dead/{first}/redrive"), None).await);
-    assert_eq!((status, detail), (409, format!("the send `{first}` is not a dead letter")));
+    assert_eq!(status, 409);
+    assert!(
+        detail.starts_with(&format!("the send `{first}` is ")) && detail.ends_with("not a dead letter"),
+        "{detail}"
+    );
     assert_eq!(problem(&server.tell("/api/v1/dead/snd_none/redrive", None).await).0, 404);
     let (status, detail) = problem(&server.tell("/api/v1/dead/snd_none/redrive", Some(&json!({ "key": 1 }))).await);
     assert_eq!((status, detail.contains("key")), (422, true), "{detail}");
@@ -174,4 +178,25 @@ async fn a_decision_is_explained_by_the_rules_of_its_time() {
     assert_eq!(unmatched["rule"], "refunds");
     assert_eq!(unmatched["findings"][0]["saw"], "\"hi\"");
     assert_eq!(explained["sends"][0]["state"], "delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_line_of_a_decision_counts_what_waits_for_a_person() {
+    let stage = Stage::with("log: json\n").await;
+    let rules = "version: 1
+rules:
+  - { name: waits, mode: approve, when: { message.text: approve }, do: [{ reply: { text: x } }, { tag: { add: [y] } }], stop: true }
+  - { name: drafts, mode: draft, when: { message.text: draft }, do: [{ reply: { text: x } }], stop: true }
+";
+    stage.write("rules/05-modes.yaml", rules);
+    let server = stage.serve().await;
+    for (thread, text) in [("t_1", "approve"), ("t_2", "draft")] {
+        let event = server.deliver(&stage, "clinic", &stage.arrive(SPRUCE, thread, text).to_string()).await;
+        server.settled(&event).await;
+    }
+    for counted in
+        ["\"chosen\":1,\"held\":1,\"drafted\":0,\"blocked\":0", "\"chosen\":0,\"held\":0,\"drafted\":1,\"blocked\":0"]
+    {
+        server.logs(counted).await;
+    }
 }

@@ -80,12 +80,14 @@ async fn a_changed_rule_file_is_loaded_and_a_broken_one_leaves_the_last_good_boo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sighup_loads_the_rules_anew() {
-    // Snippets are read at each reload, whether their files have changed or not.
     let stage = Stage::with("snippets: ./snippets\n").await;
     stage.write("snippets/hours.md", "Monday to Friday");
     let server = stage.serve().await;
+    server.signal("HUP");
+    server.logs("the rules are as they were").await;
     let said = "the rules were loaded anew";
     assert!(!server.log().contains(said));
+    stage.write("snippets/hours.md", "Monday to Saturday");
     server.signal("HUP");
     server.logs(said).await;
     server.stop().await;
@@ -105,7 +107,7 @@ async fn sighup_and_the_admin_api_say_what_is_wrong_with_the_rules() {
     assert_eq!(status, 422);
     assert_eq!(
         detail,
-        "rules/10-hello.yaml:5:24: the template does not compile: there is no field `contact.fist_name`; did you mean `contact.first_name`?"
+        "rules/10-hello.yaml:5:34: the template does not compile: there is no field `contact.fist_name`; did you mean `contact.first_name`?"
     );
     server.signal("HUP");
     server.logs(&detail).await;

@@ -79,7 +79,7 @@ const FAILS: &str = r#"version: 1
 rules:
   - name: undefined
     do:
-      - note: { text: "{{ captures.nothing }} {{ message.text }}" }
+      - note: { text: "{{ state.nothing }} {{ message.text }}" }
   - name: not-a-number
     when: { script: "message.text > 3" }
     do:

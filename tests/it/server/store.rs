@@ -8,7 +8,10 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use rejoinder::app;
 use rejoinder::clock::Clock;
-use rejoinder::model::{AccountName, BookHash, Decision, Event, EventId, Send as OutgoingSend, SendId};
+use rejoinder::model::{
+    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Quarantine,
+    QuarantineId, Scope, Send as OutgoingSend, SendId, WindowKey,
+};
 use rejoinder::secret::Secret;
 use rejoinder::server::{self, Listening, Shared};
 use rejoinder::store::{
@@ -63,6 +66,11 @@ impl Store for Moody {
         self.store.accept(event).await
     }
 
+    async fn redeem(&self, token: &str, event: &Event) -> Result<bool, StoreError> {
+        self.check()?;
+        self.store.redeem(token, event).await
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.check()?;
         self.store.counts().await
@@ -110,14 +118,30 @@ impl Store for Moody {
         self.store.sends(query).await
     }
 
-    async fn redrive(&self, id: &SendId, now: Timestamp, key: Key) -> Result<Changed, StoreError> {
-        self.store.redrive(id, now, key).await
+    async fn redrive(&self, id: &SendId, key: Key, hand: &Hand) -> Result<Changed, StoreError> {
+        self.store.redrive(id, key, hand).await
     }
-
-    async fn drop_dead(&self, id: &SendId, reason: &str) -> Result<Changed, StoreError> {
-        self.store.drop_dead(id, reason).await
+    async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.store.release(id, hand).await
     }
-
+    async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.store.drop_send(id, hand).await
+    }
+    async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+        self.store.curbs(lane, windows).await
+    }
+    async fn controls(&self) -> Result<Vec<Control>, StoreError> {
+        self.store.controls().await
+    }
+    async fn change_control(&self, scope: &Scope, change: &ControlChange) -> Result<(Changed, Control), StoreError> {
+        self.store.change_control(scope, change).await
+    }
+    async fn quarantines(&self) -> Result<Vec<Quarantine>, StoreError> {
+        self.store.quarantines().await
+    }
+    async fn release_quarantine(&self, id: &QuarantineId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.store.release_quarantine(id, hand).await
+    }
     async fn keep_book(&self, hash: &BookHash, files: &[(String, String)]) -> Result<(), StoreError> {
         self.store.keep_book(hash, files).await
     }
@@ -183,7 +207,7 @@ async fn a_2xx_is_answered_only_after_the_event_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_could_not_be_kept_is_refused_so_that_its_sender_tries_again() {
+async fn vector_13_an_event_that_could_not_be_kept_is_refused_and_its_repeat_is_taken() {
     let stage = Stage::set().await;
     let store = Moody::new();
     let sockets = listen(&stage, Arc::clone(&store)).await;

@@ -72,6 +72,7 @@ fn captures_reach_templates_scripts_and_no_other_rule() {
       - note: { text: 'order {{ captures.order }}' }
       - script: 'tag(captures.order)'
   - name: b
+    when: { any: [{ message.text: { matches: 'no such (?<order>order)' } }, { message.text: { contains: order } }] }
     do: [{ note: { text: 'order {{ captures.order }}' } }]",
     );
     let both = json!({ "message": { "text": "order #2", "subject": "order #1" } });

@@ -1,7 +1,10 @@
 //! What comes of an event, one idea per file. Numbers in names are those of the loop guard's test vectors.
 
 mod actions;
+mod loops;
+mod modes;
 mod once;
 mod pure;
 mod scripts;
+mod told;
 mod vetoes;

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::rules::testing::{Play, book, rules, surroundings};
+use crate::rules::testing::{Play, book, rules, surroundings, unguarded};
 
 /// Plays (time passed, event, what is told) in order.
 fn play(list: &str, steps: &[(&str, Value, &str)]) {
-    let mut play = Play::new(list);
+    let mut play = Play::of(book(&[("rules.yaml", &rules(list))], unguarded()));
     for (number, (after, written, told)) in steps.iter().enumerate() {
         assert_eq!(play.wait(after).tell(written.clone()), *told, "step {} of {list}", number + 1);
     }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::model::{ContactRecord, ConversationRecord, Decision, Facts};
+use crate::model::{ConversationRecord, Decision, Facts};
 use crate::rules::testing::{book, event, facts, now, rules, surroundings};
 use crate::rules::{Book, Depth, decide};
 
@@ -62,15 +62,14 @@ fn some_facts() -> impl Strategy<Value = Facts> {
             });
             let earlier = now().checked_sub(jiff::SignedDuration::from_secs(ago)).unwrap();
             Facts {
-                event: event(written, &surroundings(), 0, now()),
                 conversation: ConversationRecord {
                     state: n.map(|n| ("n".to_owned(), Value::from(n))).into_iter().collect(),
                     last_inbound: Some(earlier),
                     ..ConversationRecord::default()
                 },
-                contact: ContactRecord::default(),
                 is_own,
-                now: now(),
+                depth: u8::from(is_own),
+                ..Facts::fresh(event(written, &surroundings(), 0, now()), now())
             }
         },
     )
@@ -78,7 +77,17 @@ fn some_facts() -> impl Strategy<Value = Facts> {
 
 /// Everything of a decision, also what is not stored with it.
 fn whole(decision: &Decision) -> Value {
-    json!([decision, decision.sends, decision.conversation, decision.contact])
+    let counted: Vec<_> = decision.windows.iter().map(|(key, window)| json!([key, window])).collect();
+    json!([
+        decision,
+        decision.sends,
+        decision.conversation,
+        decision.contact,
+        counted,
+        decision.wanted,
+        decision.quarantines,
+        decision.controls
+    ])
 }
 
 proptest! {

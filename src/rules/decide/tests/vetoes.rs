@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::model::EventKind;
-use crate::rules::testing::{Play, book, facts, rules, story, surroundings};
+use crate::rules::testing::{Play, book, facts, rules, story, unguarded};
 use crate::rules::{Depth, decide};
 
 #[test]
@@ -131,7 +131,7 @@ fn the_first_reply_wins_unless_several_are_allowed() {
     let one =
         "a reply: chosen\na reply: blocked: already_answered\nb snippet: blocked: already_answered\nb tag: chosen";
     assert_eq!(Play::new(list).hear("x"), one);
-    let mut many = surroundings();
+    let mut many = unguarded();
     many.guard.allow_multiple = true;
     let mut play = Play::of(book(&[("r.yaml", &rules(list))], many));
     assert_eq!(play.hear("x"), "a reply: chosen\na reply: chosen\nb snippet: chosen\nb tag: chosen");

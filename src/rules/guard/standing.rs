@@ -1,0 +1,54 @@
+//! What stands against a reply whatever the message says: a quarantine after a loop, and a person who has taken over.
+
+use jiff::SignedDuration;
+
+use super::{Incoming, Reach, Said, Step};
+use crate::model::{Scope, duration};
+
+/// The steps of this file.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        code: "quarantined",
+        basis: "a cap was reached: Zammad #4885, FreeScout #688",
+        reach: Reach::Replies,
+        look: quarantined,
+    },
+    Step {
+        code: "human_takeover",
+        basis: "a person who has answered is not interrupted: Chatwoot #6945",
+        reach: Reach::Replies,
+        look: human_takeover,
+    },
+];
+
+fn quarantined(incoming: &Incoming<'_>) -> Said {
+    let now = incoming.facts.now;
+    match incoming.facts.curbs.quarantines.iter().find(|quarantine| quarantine.is_active(now)) {
+        Some(quarantine) => Said::Block(format!(
+            "the cap {} for {} was reached at {}; no automatic reply until {}, unless `rejoinder quarantine release {}`",
+            quarantine.cap, quarantine.scope, quarantine.since, quarantine.until, quarantine.id
+        )),
+        None => Said::Pass("no quarantine".to_owned()),
+    }
+}
+
+fn human_takeover(incoming: &Incoming<'_>) -> Said {
+    let (facts, takeover) = (incoming.facts, incoming.settings.takeover);
+    if takeover == SignedDuration::ZERO {
+        return Said::NotApplicable("guard.takeover is 0s");
+    }
+    let Some(wrote) = facts.conversation.last_human else {
+        return Said::Pass("no person has written in this conversation".to_owned());
+    };
+    let resumed = facts.curbs.controls.of(&Scope::Conversation(facts.event.lane())).and_then(|own| own.resumed_at);
+    if resumed.is_some_and(|resumed| resumed >= wrote) {
+        return Said::Pass("the conversation was resumed since a person wrote".to_owned());
+    }
+    match facts.now.duration_since(wrote) < takeover {
+        true => Said::Block(format!(
+            "a person wrote at {wrote}; automatic replies rest for {}, unless the conversation is resumed",
+            duration::show(takeover)
+        )),
+        false => Said::Pass(format!("a person last wrote at {wrote}")),
+    }
+}
