@@ -1,5 +1,7 @@
-//! What the three steps of the pipeline call: reading a delivery, folding a decision, calling a provider, and the one log
-//! line and the counters of each. It keeps nothing itself.
+//! What the three steps of the pipeline call: reading a delivery, folding a decision, calling a provider. What the
+//! log and the counters say of each stands in `report`. It keeps nothing itself.
+
+mod report;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,22 +10,23 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use metrics::{counter, histogram};
 use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Source};
 use crate::model::{
     CapScope, Contact, Controls, Conversation, Decision, Delivery, Draft, Event, EventId, EventKind, Hand, HoldCause,
-    Outcome, Quarantine, Scope, Send, SendState, Verdict, event::Unreadable,
+    Outcome, Send, SendState, event::Unreadable,
 };
 use crate::outbox::{self, Remedy};
 use crate::provider::read::body_key;
 use crate::provider::{Call, Normalised, ReadBack, Vault};
 use crate::rules::guard::freshness::{self, Leaving, Stale};
-use crate::rules::{self, Depth, Tally};
+use crate::rules::{self, Depth};
 use crate::secret::Secret;
 use crate::signature::{Rejection, VerifiedDelivery};
-use crate::store::{Changed, Commit, EventClaim, SendClaim, SendQuery, Store, StoreError};
+use crate::store::{Changed, EventClaim, SendClaim, SendQuery, Store, StoreError};
+
+pub use report::{SendSummary, Summary, Withheld};
 
 /// Reads a delivery. What cannot be read becomes an event of its own kind, with its bytes.
 pub fn normalise(engine: &Engine, source: &Source, verified: &VerifiedDelivery) -> Result<Event, Rejection> {
@@ -251,156 +254,6 @@ impl Vault for StoreVault<'_> {
 
     async fn keep(&self, name: &str, value: &Secret) -> Result<(), String> {
         self.0.keep_credential(name, value).await.map_err(|error| error.to_string())
-    }
-}
-
-/// What the log and the counters say of a decision.
-pub struct Summary {
-    event: Event,
-    verdicts: Vec<(String, String, Verdict)>,
-    errors: Vec<String>,
-    quarantines: Vec<Quarantine>,
-    paused: Vec<Scope>,
-    at: jiff::Timestamp,
-}
-
-impl Summary {
-    /// Taken before the decision is handed to the store.
-    pub fn of(event: &Event, decision: &Decision) -> Self {
-        let verdicts = decision.trace.matched.iter().flat_map(|rule| {
-            rule.actions.iter().map(|action| (rule.rule.clone(), action.action.clone(), action.verdict.clone()))
-        });
-        let errors = decision.trace.errors.iter().map(|error| error.rule.clone()).collect();
-        Self {
-            event: event.clone(),
-            verdicts: verdicts.collect(),
-            errors,
-            quarantines: decision.quarantines.clone(),
-            paused: decision.controls.iter().map(|control| control.scope.clone()).collect(),
-            at: decision.at,
-        }
-    }
-
-    /// Says it, once the decision is durable, and counts the rules that failed.
-    pub fn report(&self, failures: &Tally) {
-        let (mut chosen, mut blocked, mut held, mut drafted) = (0_u32, 0_u32, 0_u32, 0_u32);
-        for (rule, action, verdict) in &self.verdicts {
-            match verdict {
-                Verdict::Chosen => {
-                    chosen += 1;
-                    counter!("rejoinder_actions_chosen_total", "rule" => rule.clone(), "action" => action.clone())
-                        .increment(1);
-                }
-                Verdict::Blocked { code, .. } => {
-                    blocked += 1;
-                    counter!("rejoinder_actions_blocked_total", "rule" => rule.clone(), "code" => code.clone())
-                        .increment(1);
-                }
-                Verdict::Failed { .. } => {
-                    counter!("rejoinder_actions_failed_total", "rule" => rule.clone()).increment(1)
-                }
-                Verdict::Held { cause } => {
-                    held += 1;
-                    counter!("rejoinder_actions_held_total", "rule" => rule.clone(), "cause" => cause.as_str())
-                        .increment(1);
-                }
-                Verdict::Drafted => drafted += 1,
-                Verdict::Vetoed { .. } | Verdict::Shadowed => {}
-            }
-        }
-        for rule in &self.errors {
-            counter!("rejoinder_rule_errors_total", "rule" => rule.clone()).increment(1);
-            failures.count(rule, self.at);
-        }
-        for quarantine in &self.quarantines {
-            let scope = quarantine.scope.as_str();
-            counter!("rejoinder_quarantines_total", "account" => quarantine.account.to_string(), "scope" => scope)
-                .increment(1);
-            tracing::warn!(quarantine = %quarantine.id, scope, cap = quarantine.cap, rule = quarantine.rule,
-                event = %quarantine.event, until = %quarantine.until, "a cap was reached; no automatic reply for a while");
-        }
-        for scope in &self.paused {
-            counter!("rejoinder_guard_pauses_total").increment(1);
-            tracing::warn!(scope = %scope, event = %self.event.id, "a cap was reached; paused until resumed");
-        }
-        counter!("rejoinder_events_decided_total", "source" => self.event.source.to_string()).increment(1);
-        let waited = self.at.duration_since(self.event.received_at);
-        histogram!("rejoinder_decide_delay_seconds").record(waited.as_secs_f64().max(0.0));
-        tracing::info!(
-            event = %self.event.id, kind = %self.event.kind, source = %self.event.source, chosen, held,
-            drafted, blocked, rule_errors = self.errors.len(), "decided"
-        );
-    }
-}
-
-/// What the log and the counters say of a send that did not leave.
-pub struct Withheld(Send);
-
-impl Withheld {
-    /// Taken before the send is handed to the store.
-    pub fn of(send: &Send) -> Self {
-        Self(send.clone())
-    }
-
-    /// Says it, once it is known whether it is durable.
-    pub fn report(&self, commit: Commit) {
-        let Self(send) = self;
-        let (state, reason) = match &send.state {
-            SendState::Cancelled { reason } => ("cancelled", reason.as_str()),
-            SendState::Held { cause, .. } => ("held", cause.as_str()),
-            _ => ("postponed", "paused"),
-        };
-        if commit == Commit::Done {
-            counter!("rejoinder_sends_withheld_total", "account" => send.account.to_string(), "state" => state,
-                "reason" => reason.to_owned())
-            .increment(1);
-            tracing::info!(send = %send.id, event = %send.event, rule = %send.rule, account = %send.account, state,
-                reason, "did not leave");
-        }
-    }
-}
-
-/// What the log and the counters say of an attempt, or of a reading back.
-pub struct SendSummary {
-    send: Send,
-    outcome: &'static str,
-    took: SignedDuration,
-}
-
-impl SendSummary {
-    /// Taken before the send is handed to the store; `before` is the send as it was claimed.
-    pub fn of(send: &Send, before: &Send, took: SignedDuration) -> Self {
-        // Reading back leaves the attempts of an unknown send as they are.
-        let is_attempt = before.state == SendState::Pending || send.attempts.len() > before.attempts.len();
-        let last = send.attempts.last().and_then(|attempt| attempt.outcome.as_ref());
-        let outcome = if is_attempt { last.map_or("none", Outcome::name) } else { "read_back" };
-        Self { send: send.clone(), outcome, took }
-    }
-
-    /// Says it, once it is known whether it is durable.
-    pub fn report(&self, commit: Commit) {
-        let send = &self.send;
-        let (account, action) = (send.account.to_string(), send.action.name());
-        let labels =
-            [("account", account.clone()), ("action", action.to_owned()), ("outcome", self.outcome.to_owned())];
-        counter!("rejoinder_attempts_total", &labels).increment(1);
-        histogram!("rejoinder_attempt_seconds", "account" => account).record(self.took.as_secs_f64().max(0.0));
-        let said = send.attempts.last().and_then(|attempt| match &attempt.outcome {
-            Some(Outcome::Refused { reason } | Outcome::TryLater { reason, .. } | Outcome::Unknown { reason }) => {
-                Some(reason.as_str())
-            }
-            _ => None,
-        });
-        match (commit, &send.state) {
-            (Commit::Done, SendState::Delivered) => {
-                tracing::info!(send = %send.id, event = %send.event, rule = %send.rule,
-                account = %send.account, action, attempts = send.attempts.len(), "delivered")
-            }
-            (Commit::Done, state) => tracing::warn!(send = %send.id, event = %send.event, rule = %send.rule,
-                account = %send.account, action, state = state.name(), said, due = %send.due, "not delivered"),
-            _ => tracing::error!(send = %send.id, account = %send.account, outcome = self.outcome,
-                "the lease had ended; what came of the attempt was not kept"),
-        }
     }
 }
 

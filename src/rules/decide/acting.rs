@@ -261,7 +261,7 @@ impl<'a> Deciding<'a> {
             cancel_on: planned.cancel_on,
             rule_hash: acting.rule.hash.clone(),
             counted,
-            expires: self.expires(due),
+            expires: self.expires(acting.rule, due),
             depth: self.facts.depth,
             state,
             ..OutgoingSend::new(event, &acting.rule.name, index, planned.action, now)
@@ -269,10 +269,11 @@ impl<'a> Deciding<'a> {
     }
 
     /// Counted from what is answered, where the provider brought it late: old mail gets no new answer.
-    fn expires(&self, due: Timestamp) -> Option<Timestamp> {
+    fn expires(&self, rule: &Rule, due: Timestamp) -> Option<Timestamp> {
+        let settings = settings_for(self.book, &self.facts.event, Some(&rule.name));
         let late = self.facts.now.duration_since(self.facts.event.at);
         let since = if late.is_positive() { due.saturating_sub(late).unwrap_or(due) } else { due };
-        since.checked_add(self.settings.due_window).ok()
+        since.checked_add(settings.due_window).ok()
     }
 
     fn change_state(&mut self, acting: &mut Acting<'_>, name: &str, changes: &[StateChange]) {

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::model::{Action, CapScope, Decision, EventKind};
-use crate::rules::testing::{NOW, Play, book, rules, surroundings};
+use crate::rules::Depth;
+use crate::rules::guard::Overrides;
+use crate::rules::testing::{NOW, Play, book, event, rules, surroundings};
 
 /// Answers everything, as often as it may.
 const EAGER: &str = r#"
@@ -289,4 +291,23 @@ fn a_person_who_wrote_is_not_interrupted_until_the_conversation_is_resumed() {
     );
     assert_eq!(play.wait("1h").tell(message()), "eager reply: blocked: human_takeover");
     assert_eq!(play.wait("23h").tell(message()), "eager reply: chosen");
+}
+
+#[test]
+fn a_rule_has_a_due_window_of_its_own_and_old_mail_gets_no_new_answer() {
+    let mut own = surroundings();
+    let over = Overrides { due_window: Some(SignedDuration::from_hours(1)), ..Overrides::default() };
+    own.guard.rules.insert("eager".to_owned(), over);
+    let mut play = Play::of(book(&[("rules.yaml", &rules(EAGER))], own));
+    let hour = SignedDuration::from_hours(1);
+    let leaves_until = |decision: &Decision| decision.sends[0].expires.unwrap();
+    let decision = play.decide(json!({ "message": { "id": "m1", "text": "x" } }));
+    assert_eq!(leaves_until(&decision), play.now.checked_add(hour).unwrap());
+    let old = play.now.checked_sub(hour * 48).unwrap();
+    let written = json!({ "conversation": { "id": "c2" }, "message": { "id": "m2", "text": "x" } });
+    let mut event = event(written, play.book.surroundings(), 9, play.now);
+    event.at = old;
+    let facts = play.world.facts(&play.book, event, play.now);
+    let (_, decision) = play.world.decide(&play.book, facts, Depth::Matched);
+    assert!(leaves_until(&decision) < play.now, "it is called off as `expired` when it is about to leave");
 }
