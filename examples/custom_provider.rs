@@ -20,13 +20,13 @@ use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::SignedDuration;
 use rejoinder::clock::Clock;
-use rejoinder::engine::{Account, Bells, Engine, Source};
+use rejoinder::engine::{Account, Bells, Engine, Patience, Polling, Pressure, Source, Watch};
 use rejoinder::http::{CallError, Http, Request, Response};
 use rejoinder::model::{
     AccountName, Action, Author, Capability, Contact, Conversation, Delivery, Direction, Draft, EventKind, Message,
     Outcome, SourceName, Support,
 };
-use rejoinder::outbox::RetryPolicy;
+use rejoinder::outbox::{OnUnknown, RetryPolicy};
 use rejoinder::pipeline::{self, Step};
 use rejoinder::provider::outcome::{Repeat, judge};
 use rejoinder::provider::{Adapter, Call, CallClass, Metered, Normalised, Provider, Quota, ReadBack, read};
@@ -270,19 +270,32 @@ fn engine(far: Arc<dyn Http>) -> anyhow::Result<Engine> {
         verifier,
         mapping: None,
         scheme: scheme.name().to_owned(),
+        polling: Polling::default(),
+        watch: Watch::default(),
     };
     // `rejoinder::http::Client` makes real calls, within an egress policy.
-    let http: Arc<dyn Http> = Arc::new(Metered::new(far, adapter.as_ref()));
-    let tower = Account { provider: Pigeons.name().to_owned(), adapter, http, concurrency: 1 };
+    let http = Metered::new(account.clone(), far, adapter.as_ref(), Clock::system());
+    let tower = Account {
+        provider: Pigeons.name().to_owned(),
+        adapter,
+        http,
+        concurrency: 1,
+        on_unknown: OnUnknown::default(),
+        bell: tokio::sync::Notify::default(),
+    };
     let retry = RetryPolicy { first: std::time::Duration::from_millis(1), ..RetryPolicy::default() };
     Ok(Engine {
         store: store::memory::open(),
         sources: BTreeMap::from([(source, roof)]),
         accounts: BTreeMap::from([(account, tower)]),
+        alarm: None,
+        retention: SignedDuration::from_hours(30 * 24),
+        pressure: Pressure::default(),
         failures: rejoinder::rules::Tally::default(),
         book: ArcSwap::from_pointee(book),
         clock: Clock::system(),
         retry,
+        patience: Patience::default(),
         lease: SignedDuration::from_mins(1),
         bells: Bells::default(),
     })

@@ -24,6 +24,8 @@ use tokio::sync::watch;
 const SETTINGS: &str = r"
 accounts:
   shop: { provider: sandbox, speaks: sequenzy, base_url: '${SANDBOX}' }
+# Nobody else delivers here, so nothing can arrive out of order.
+limits: { reorder_window: 0s }
 sources:
   inbox: { account: shop, verify: { scheme: sequenzy, secrets: [whsec_embedded] } }
 ";

@@ -2,26 +2,31 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::{Settings, StoreSettings, read_snippets};
-use crate::engine::{Account, Bells, Engine, Source};
+use crate::config::{AccountSettings, Settings, StoreSettings, read_snippets};
+use crate::engine::{Account, Alarm, Bells, Engine, Pressure, Source, Watch, Watermarks};
 use crate::http::{CallError, Client, Egress, Http};
-use crate::model::{HttpCall, SourceName};
-use crate::outbox::RetryPolicy;
+use crate::model::{AccountName, HttpCall, SourceName};
+use crate::outbox::{OnUnknown, RetryPolicy};
 use crate::provider::{Adapter, Metered};
 use crate::rules::{self, AccountFacts, Attachments, Book, Surroundings, Tally, script};
-use crate::server::{self, Listening, Reload, Shared};
+use crate::server::{self, Limits, Listening, Reload, Shared};
+use crate::signature::Doctor;
 use crate::store::{self, Store, StoreError};
 use crate::worker;
 use crate::yaml::{self, Fault, Faults};
+
+/// How often somebody looks whether the store still works.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
@@ -114,43 +119,71 @@ pub fn with_rules(mut settings: Settings, rules: PathBuf) -> Result<Settings, Fa
     Ok(settings)
 }
 
-/// Puts the parts together.
-pub fn build(settings: Settings, book: Book, store: Arc<dyn Store>, clock: Clock) -> Result<Engine, StartError> {
+/// What calls the configured addresses, within the egress policy.
+pub fn client(settings: &Settings) -> Result<Client, CallError> {
     let mut egress = Egress::default();
     settings.egress.iter().for_each(|url| egress.allow(url));
     settings.accounts.iter().flat_map(|account| account.adapter.base_urls()).for_each(|url| egress.allow(&url));
     settings.hooks.values().flat_map(|hook| hook.base_urls()).for_each(|url| egress.allow(&url));
-    let client: Arc<dyn Http> = Arc::new(Client::new(egress, settings.provider_timeout)?);
+    Client::new(egress, settings.provider_timeout)
+}
+
+/// Puts the parts together.
+pub fn build(settings: Settings, book: Book, store: Arc<dyn Store>, clock: Clock) -> Result<Engine, StartError> {
+    let client: Arc<dyn Http> = Arc::new(client(&settings)?);
+    let metered = |name: &AccountName, adapter: &dyn Adapter| {
+        Metered::new(name.clone(), Arc::clone(&client), adapter, clock.clone())
+    };
     let accounts = settings.accounts.into_iter().map(|account| {
-        let http: Arc<dyn Http> = Arc::new(Metered::new(Arc::clone(&client), account.adapter.as_ref()));
-        let built = Account {
-            provider: account.provider,
-            adapter: account.adapter,
-            http,
-            concurrency: settings.account_concurrency,
+        let AccountSettings { name, provider, adapter, concurrency, quotas, on_unknown, .. } = account;
+        let http = match quotas {
+            Some(quotas) => metered(&name, adapter.as_ref()).within(&quotas, clock.clone()),
+            None => metered(&name, adapter.as_ref()),
         };
-        (account.name, built)
+        (name, Account { provider, adapter, http, concurrency, on_unknown, bell: Notify::default() })
     });
+    let concurrency = settings.account_concurrency;
+    let alarm_hook = settings.guard.alert.hook.as_ref();
+    let alarm = alarm_hook
+        .and_then(|name| Some(Alarm { account: HttpCall::account(name), hook: Arc::clone(settings.hooks.get(name)?) }));
     let hooks = settings.hooks.into_iter().map(|(name, hook)| {
-        let (provider, adapter): (_, Arc<dyn Adapter>) = ("hook".to_owned(), hook);
-        let concurrency = settings.account_concurrency;
-        (HttpCall::account(&name), Account { provider, adapter, http: Arc::clone(&client), concurrency })
+        let name = HttpCall::account(&name);
+        let (http, provider) = (metered(&name, hook.as_ref()), "hook".to_owned());
+        let (adapter, on_unknown): (Arc<dyn Adapter>, _) = (hook, OnUnknown::default());
+        (name, Account { provider, adapter, http, concurrency, on_unknown, bell: Notify::default() })
     });
     let sources = settings.sources.into_iter().map(|source| {
         let (name, account) = (source.name.clone(), source.account);
-        let built = Source { name, account, verifier: source.verifier, mapping: source.mapping, scheme: source.scheme };
+        let built = Source {
+            name,
+            account,
+            verifier: source.verifier,
+            mapping: source.mapping,
+            scheme: source.scheme,
+            polling: source.polling,
+            watch: Watch::default(),
+        };
         (source.name, built)
     });
+    let folder = match settings.store {
+        StoreSettings::Sled(path) => Some(path),
+        StoreSettings::Memory => None,
+    };
+    let Limits { backlog, min_free_disk, .. } = settings.limits;
     // A call with its look-ups and the waits of a rate budget must end well inside the lease.
     let lease = SignedDuration::from_mins(5);
     Ok(Engine {
         store,
         sources: sources.collect(),
         accounts: accounts.chain(hooks).collect(),
+        alarm,
         book: ArcSwap::from_pointee(book),
         failures: Tally::default(),
-        clock,
+        clock: clock.clone(),
         retry: RetryPolicy::default(),
+        patience: settings.patience,
+        retention: settings.retention,
+        pressure: Pressure::within(Watermarks { backlog, min_free_disk, folder }),
         lease,
         bells: Bells::default(),
     })
@@ -181,12 +214,17 @@ pub async fn start(settings: Settings, metrics: Option<PrometheusHandle>) -> Res
     let store = open_store(&settings.store).await?;
     store.keep_book(book.hash(), book.kept()).await?;
     announce(&settings);
-    let (limits, token, retention) = (settings.limits, settings.admin_token.clone(), settings.retention);
+    let (limits, token) = (settings.limits, settings.admin_token.clone());
     let (paths, snippets) = (settings.rules.clone(), settings.snippets_folder.clone());
+    let (admission, doctor) = (settings.admission.clone(), Arc::new(doctor(&settings)));
+    let place = settings.store.place();
     let engine = Arc::new(build(settings, book, store, Clock::system())?);
     let reloader = Arc::new(Reloader { engine: Arc::clone(&engine), paths, snippets });
     let mut shared = Shared::new(Arc::clone(&engine), limits, token);
     shared.metrics = metrics;
+    shared.admission = admission;
+    shared.place = place;
+    shared.doctor = doctor;
     shared.reload = Some(Arc::clone(&reloader) as Arc<dyn Reload>);
     let shared = Arc::new(shared);
     let (stop, stopped) = watch::channel(false);
@@ -194,7 +232,7 @@ pub async fn start(settings: Settings, metrics: Option<PrometheusHandle>) -> Res
     let addresses = (public.address, admin.address);
     let tasks = vec![
         tokio::spawn(server::serve(public, server::public_router(Arc::clone(&shared)), limits, stopped.clone())),
-        tokio::spawn(worker::run(Arc::clone(&engine), retention, stopped)),
+        tokio::spawn(worker::run(Arc::clone(&engine), stopped)),
     ];
     let admin_task =
         tokio::spawn(server::serve(admin, server::admin_router(Arc::clone(&shared)), limits, admin_stopped));
@@ -216,6 +254,13 @@ fn announce(settings: &Settings) {
 }
 
 impl Running {
+    /// Returns when the store has failed for good. Another start may find it sound, this one will not.
+    pub async fn store_broken(&self) {
+        while !self.engine.store.is_broken() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Takes nothing new, finishes what has begun, closes the store. The operator's side answers until then, so that
     /// `readyz` can say that we are draining.
     pub async fn stop(self) -> Result<(), StoreError> {
@@ -289,6 +334,12 @@ fn snippet_faults(problems: Vec<(String, String)>) -> Faults {
     let mut faults = Faults::default();
     faults.extend(problems.into_iter().map(|(file, message)| Fault { file, line: 0, column: 0, message }));
     faults
+}
+
+/// What diagnoses deliveries to the configured sources.
+pub fn doctor(settings: &Settings) -> Doctor {
+    let verified = settings.sources.iter().filter_map(|source| Some((source.name.clone(), source.verify.clone()?)));
+    Doctor::new(verified)
 }
 
 /// The source of that name, for commands.

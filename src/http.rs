@@ -267,7 +267,7 @@ impl Http for Client {
         let client = if self.egress.is_allowed(&request.url) { &self.configured } else { &self.guarded };
         let sent = client.request(request.method, request.url).headers(request.headers).body(request.body).send().await;
         let mut answer = sent.map_err(|error| match error.is_connect() || error.is_builder() {
-            true => CallError::NotSent(chain(&error.without_url())),
+            true => CallError::NotSent(format!("{}: {}", origin(&error), chain(&error.without_url()))),
             false => CallError::Unanswered(chain(&error.without_url())),
         })?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
@@ -286,6 +286,13 @@ impl Http for Client {
 }
 
 /// The error with its causes, since the outermost one alone often says nothing.
+/// The host and the port that were called. Path and query may hold what is nobody else's business.
+fn origin(error: &reqwest::Error) -> String {
+    let Some(url) = error.url() else { return "?".to_owned() };
+    let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", url.host_str().unwrap_or("?"))
+}
+
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

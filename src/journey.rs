@@ -1,7 +1,10 @@
 //! What the three steps of the pipeline call: reading a delivery, folding a decision, calling a provider. What the
 //! log and the counters say of each stands in `report`. It keeps nothing itself.
 
+mod alarm;
+mod observed;
 mod report;
+mod taken;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,18 +16,22 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Source};
+use crate::http::Http;
 use crate::model::{
-    CapScope, Contact, Controls, Conversation, Decision, Delivery, Draft, Event, EventId, EventKind, Hand, HoldCause,
-    Outcome, Send, SendState, event::Unreadable,
+    AccountName, CapScope, Contact, Controls, Conversation, Decision, Delivery, Draft, Event, EventId, EventKind, Hand,
+    HoldCause, Outcome, SUPERSEDED, Send, SendState, event::Unreadable,
 };
-use crate::outbox::{self, Remedy};
+use crate::outbox::{self, OnUnknown, Priority, Remedy, Tried, Turn};
 use crate::provider::read::body_key;
-use crate::provider::{Call, Normalised, ReadBack, Vault};
+use crate::provider::{Call, Line, Normalised, Polled, ReadBack, Vault};
 use crate::rules::guard::freshness::{self, Leaving, Stale};
 use crate::rules::{self, Depth};
 use crate::secret::Secret;
 use crate::signature::{Rejection, VerifiedDelivery};
 use crate::store::{Changed, EventClaim, SendClaim, SendQuery, Store, StoreError};
+
+pub use alarm::tell_breakers;
+use observed::Observed;
 
 pub use report::{SendSummary, Summary, Withheld};
 
@@ -51,11 +58,26 @@ pub fn normalise(engine: &Engine, source: &Source, verified: &VerifiedDelivery) 
         (Ok(_), None) => Err("the account is gone".to_owned()),
     };
     let received_at = verified.delivery().received_at;
-    let (draft, raw, unreadable) = match read {
-        Ok((draft, json)) => (draft, json, None),
-        Err(reason) => (unreadable_draft(body), Value::Null, Some(Unreadable { reason, body: STANDARD.encode(body) })),
-    };
-    Ok(Event {
+    Ok(match read {
+        Ok((draft, json)) => event(engine, source, draft, json, received_at),
+        Err(reason) => {
+            let unreadable = Some(Unreadable { reason, body: STANDARD.encode(body) });
+            Event { unreadable, ..event(engine, source, unreadable_draft(body), Value::Null, received_at) }
+        }
+    })
+}
+
+/// A message that was read at the provider, as the event that its delivery would have been.
+pub fn found(engine: &Engine, source: &Source, polled: Polled) -> Event {
+    let Polled { mut draft, raw } = polled;
+    if let Some(mapping) = &source.mapping {
+        mapping.apply(&mut draft, &raw);
+    }
+    event(engine, source, draft, raw, engine.clock.now())
+}
+
+fn event(engine: &Engine, source: &Source, draft: Draft, raw: Value, received_at: Timestamp) -> Event {
+    Event {
         id: EventId::derive(&source.name, &draft.dedupe_key),
         source: source.name.clone(),
         provider: engine.accounts.get(&source.account).map(|account| account.provider.clone()).unwrap_or_default(),
@@ -63,13 +85,20 @@ pub fn normalise(engine: &Engine, source: &Source, verified: &VerifiedDelivery) 
         kind: draft.kind,
         at: draft.at.unwrap_or(received_at),
         received_at,
+        decide_from: draft.at.and_then(|at| decide_from(at, received_at, engine.patience.reorder)),
         conversation: draft.conversation,
         contact: draft.contact,
         message: draft.message,
         raw,
-        unreadable,
+        unreadable: None,
         delivery: draft.delivery,
-    })
+    }
+}
+
+/// From when an event can be decided: when whatever happened before it has had time to arrive. What took that long itself
+/// does not wait, and a clock of the provider that is fast makes no wait longer.
+fn decide_from(at: Timestamp, received_at: Timestamp, window: SignedDuration) -> Option<Timestamp> {
+    at.min(received_at).checked_add(window).ok().filter(|from| *from > received_at)
 }
 
 /// The body as JSON. A form becomes an object of its fields, where one that comes several times is a list.
@@ -119,25 +148,32 @@ pub fn fold(engine: &Engine, event: &Event, mut decision: Decision) -> Decision 
 
 /// How an unknown outcome of a send is cleared up. A key helps as long as the provider remembers it.
 pub fn remedy(engine: &Engine, send: &Send, now: Timestamp) -> Remedy {
-    let remembers =
-        engine.accounts.get(&send.account).and_then(|account| account.adapter.remembers_keys_for(&send.action));
+    let account = engine.accounts.get(&send.account);
+    let remembers = account.and_then(|account| account.adapter.remembers_keys_for(&send.action));
     let doubted = send.in_doubt_since().map_or(SignedDuration::ZERO, |since| now.duration_since(since));
-    match send.action.is_idempotent() || remembers.is_some_and(|remembers| doubted < remembers) {
-        true => Remedy::Repeat,
-        false => Remedy::ReadBack,
+    match account.map(|account| account.on_unknown).unwrap_or_default() {
+        _ if send.action.is_idempotent() => Remedy::Repeat,
+        OnUnknown::Retry => Remedy::Repeat,
+        OnUnknown::Hold => Remedy::Hold,
+        OnUnknown::Reconcile if remembers.is_some_and(|remembers| doubted < remembers) => Remedy::Repeat,
+        OnUnknown::Reconcile => Remedy::ReadBack,
     }
 }
 
-/// Asks the rules, beside the threads that serve sockets: a rule book may take its time.
+/// Asks the rules. A script may take its time, and is run beside the threads that serve sockets; everything else takes less
+/// than going there.
 pub async fn decide(engine: &Engine, claim: &EventClaim) -> Result<Decision, StoreError> {
     let (book, lane) = (engine.book.load_full(), claim.event.lane());
     let curbs = engine.store.curbs(&lane, &rules::windows(&book, &claim.event)).await?;
     let mut facts = claim.facts(curbs, engine.clock.now());
     loop {
-        let (book, given) = (Arc::clone(&book), facts.clone());
-        let decided = tokio::task::spawn_blocking(move || rules::decide(&book, &given, Depth::Matched)).await;
-        let decision =
-            decided.map_err(|error| StoreError::Failed { what: "deciding".to_owned(), source: Box::new(error) })?;
+        let decision = if book.has_scripts() {
+            let (book, given) = (Arc::clone(&book), facts.clone());
+            let decided = tokio::task::spawn_blocking(move || rules::decide(&book, &given, Depth::Matched)).await;
+            decided.map_err(|error| StoreError::Failed { what: "deciding".to_owned(), source: Box::new(error) })?
+        } else {
+            rules::decide(&book, &facts, Depth::Matched)
+        };
         if decision.wanted.is_empty() {
             return Ok(decision);
         }
@@ -191,7 +227,7 @@ pub async fn release_resumed(engine: &Engine, by: &str) -> Result<usize, StoreEr
         let hand = |did: &str, why: &str| Hand { at, by, did: did.to_owned(), why: why.to_owned() };
         let changed = match is_first {
             true => engine.store.release(id, &hand("release", "the pause is over")).await?,
-            false => engine.store.drop_send(id, &hand("drop", "superseded")).await?,
+            false => engine.store.drop_send(id, &hand("drop", SUPERSEDED)).await?,
         };
         released += usize::from(*is_first && changed == Changed::Done);
     }
@@ -212,39 +248,69 @@ fn patience(engine: &Engine) -> Duration {
     Duration::try_from(engine.lease).unwrap_or_default().mul_f64(0.8)
 }
 
-/// Calls the provider.
-pub async fn carry_out(engine: &Engine, claim: &SendClaim) -> Outcome {
-    let Some(account) = engine.accounts.get(&claim.send.account) else {
-        return Outcome::Refused { reason: format!("there is no account `{}` any more", claim.send.account) };
-    };
-    let vault = StoreVault(engine.store.as_ref());
-    let call = call(engine, claim, account.http.as_ref(), &vault);
-    match tokio::time::timeout(patience(engine), account.adapter.deliver(&call)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Outcome::Unknown { reason: "not finished within the lease".to_owned() },
+/// Waits until a send of the account may leave. It waits before a send is taken up, so that what waits holds no lease,
+/// and can still be paused, called off, or overtaken. Nothing where the account is gone.
+pub async fn turn(engine: &Engine, account: &AccountName) -> Option<Turn> {
+    match engine.accounts.get(account) {
+        Some(account) => Some(account.http.gate().turn(Priority::Act, false).await),
+        None => None,
     }
+}
+
+/// What came of a step at the provider, or how long the send has to be put off because its account has to wait. Then
+/// nothing was done, and no attempt is spent.
+pub type OrPutOff<T> = Result<T, SignedDuration>;
+
+/// Calls the provider.
+pub async fn carry_out(engine: &Engine, claim: &SendClaim, turn: Option<Turn>) -> OrPutOff<Tried> {
+    let started_at = engine.clock.now();
+    let Some(account) = engine.accounts.get(&claim.send.account) else {
+        let reason = format!("there is no account `{}` any more", claim.send.account);
+        return Ok(Tried { started_at, outcome: Outcome::Refused { reason }, answer: None });
+    };
+    let line = account.http.line_with(Priority::of(&claim.send.action), turn);
+    let (vault, observed) = (StoreVault(engine.store.as_ref()), Observed::new(&line));
+    let call = call(engine, claim, &observed, &vault);
+    let mut outcome = match tokio::time::timeout(patience(engine), account.adapter.deliver(&call)).await {
+        Ok(outcome) => unless_put_off(&line, outcome)?,
+        Err(_) => Outcome::Unknown { reason: "not finished within the lease".to_owned() },
+    };
+    if let (Outcome::Unknown { reason }, OnUnknown::Retry) = (&mut outcome, account.on_unknown) {
+        reason.push_str("; sent again without looking, because the account says `on_unknown: retry`");
+    }
+    Ok(Tried { started_at, outcome, answer: observed.last() })
+}
+
+fn unless_put_off<T>(line: &Line, told: T) -> OrPutOff<T> {
+    line.put_off().map_or(Ok(told), Err)
 }
 
 /// Looks whether a send of unknown outcome has landed.
-pub async fn read_back(engine: &Engine, claim: &SendClaim) -> ReadBack {
+pub async fn read_back(engine: &Engine, claim: &SendClaim, turn: Option<Turn>) -> OrPutOff<ReadBack> {
     let Some(account) = engine.accounts.get(&claim.send.account) else {
-        return ReadBack::Unclear("the account is gone".to_owned());
+        return Ok(ReadBack::Unclear("the account is gone".to_owned()));
     };
     let vault = StoreVault(engine.store.as_ref());
-    let call = call(engine, claim, account.http.as_ref(), &vault);
+    let taken = match taken::by_others(engine.store.as_ref(), claim).await {
+        Ok(taken) => taken,
+        Err(error) => return Ok(ReadBack::Unclear(error.to_string())),
+    };
+    let line = account.http.line_with(Priority::LookUp, turn);
+    let call = Call { taken: &taken, ..call(engine, claim, &line, &vault) };
     match tokio::time::timeout(patience(engine), account.adapter.read_back(&call)).await {
-        Ok(told) => told,
-        Err(_) => ReadBack::Unclear("not finished within the lease".to_owned()),
+        Ok(told) => unless_put_off(&line, told),
+        Err(_) => Ok(ReadBack::Unclear("not finished within the lease".to_owned())),
     }
 }
 
-fn call<'a>(engine: &Engine, claim: &'a SendClaim, http: &'a dyn crate::http::Http, vault: &'a dyn Vault) -> Call<'a> {
+fn call<'a>(engine: &Engine, claim: &'a SendClaim, http: &'a dyn Http, vault: &'a dyn Vault) -> Call<'a> {
     let may_have_landed = claim.send.in_doubt_since().is_some();
-    Call { send: &claim.send, event: &claim.event, may_have_landed, now: engine.clock.now(), http, vault }
+    let (send, event, now) = (&claim.send, &claim.event, engine.clock.now());
+    Call { send, event, may_have_landed, taken: &[], now, http, vault }
 }
 
 /// The store as a keeper of credentials.
-struct StoreVault<'a>(&'a dyn Store);
+pub struct StoreVault<'a>(pub &'a dyn Store);
 
 #[async_trait::async_trait]
 impl Vault for StoreVault<'_> {

@@ -13,6 +13,7 @@
 //! | [`provider`] | normalise and send: the table [`provider::PROVIDERS`] |
 //! | [`store`] | what must survive: the trait, its promises, memory and sled |
 //! | [`engine`], [`journey`], [`pipeline`] | the parts, and the three steps: accept, decide, deliver |
+//! | [`poll`] | what was not delivered is looked for at the provider |
 //! | [`server`], [`worker`] | sockets and loops |
 //! | [`config`] | `rejoinder.yaml` and the environment |
 //! | [`app`], `watch`, [`cli`] | everything put together; reloading when files change; the commands |
@@ -38,6 +39,10 @@ pub mod store;
 pub mod engine;
 pub mod journey;
 pub mod pipeline;
+
+pub mod poll;
+#[cfg(test)]
+mod simulation;
 
 pub mod server;
 pub mod worker;

@@ -1,20 +1,24 @@
 //! The straight line: receive, verify, normalise, store; claim, decide, store; claim, deliver, store.
 //! Three steps, each ending in one durable transaction. Loops live in `worker`, sockets in `server`.
 
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
 use crate::engine::{Engine, Source};
 use crate::journey;
-use crate::model::{AccountName, Delivery, EventId, SendId, SendState};
-use crate::outbox::{self, Remedy};
-use crate::provider::ReadBack;
-use crate::signature::{self, Answer, Rejection};
-use crate::store::{Accepted, Commit, StoreError};
+use crate::model::{AccountName, Delivery, Event, EventId, SendId, SendState};
+use crate::outbox::{self, Priority, Remedy, Turn};
+use crate::provider::Polled;
+use crate::signature::{self, Answer, Rejected, Rejection};
+use crate::store::{Accepted, Commit, SendClaim, StoreError};
 
 /// Why a delivery was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// It is not from who it says.
     #[error(transparent)]
-    Rejected(#[from] Rejection),
+    Rejected(#[from] Box<Rejected>),
     /// It could not be kept; the sender shall try again.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -44,16 +48,36 @@ pub async fn accept(engine: &Engine, source: &Source, delivery: Delivery) -> Res
     if let Some(answer) = source.verifier.handshake(&verified) {
         return Ok(Received::Handshake(answer));
     }
-    let event = journey::normalise(engine, source, &verified)?;
+    let event = match journey::normalise(engine, source, &verified) {
+        Ok(event) => event,
+        Err(rejection) => return Err(verified.reject(rejection).into()),
+    };
     let id = event.id.clone();
     if let Some(token) = source.verifier.token(&verified)
         && !engine.store.redeem(&token, &event).await?
     {
-        return Err(Rejection::Replayed.into());
+        return Err(verified.reject(Rejection::Replayed).into());
     }
-    let accepted = engine.store.accept(event).await?;
-    engine.bells.decide.notify_one();
+    let accepted = keep(engine, event).await?;
     Ok(Received::Event(id, accepted))
+}
+
+/// Keeps a message that was read at the provider over a connection of our own, so that there is no signature to verify. A
+/// message that was delivered as well is known by its key. When this returns, the event survives a power cut.
+pub async fn found(engine: &Engine, source: &Source, polled: Polled) -> Result<(EventId, Accepted), StoreError> {
+    let event = journey::found(engine, source, polled);
+    let id = event.id.clone();
+    let accepted = keep(engine, event).await?;
+    Ok((id, accepted))
+}
+
+async fn keep(engine: &Engine, event: Event) -> Result<Accepted, StoreError> {
+    let accepted = engine.store.accept(event).await?;
+    if accepted == Accepted::New {
+        engine.pressure.took();
+    }
+    engine.bells.decide.notify_one();
+    Ok(accepted)
 }
 
 /// Decides the next event and keeps the decision with everything it asks for.
@@ -61,20 +85,37 @@ pub async fn decide(engine: &Engine) -> Result<Step<EventId>, StoreError> {
     let Some(claim) = engine.store.claim_event(engine.clock.now(), engine.lease).await? else { return Ok(Step::Idle) };
     let decision = journey::decide(engine, &claim).await?;
     let decision = journey::fold(engine, &claim.event, decision);
-    let summary = journey::Summary::of(&claim.event, &decision);
+    let summary = journey::Summary::of(&claim, &decision);
+    let accounts: BTreeSet<AccountName> = decision.sends.iter().map(|send| send.account.clone()).collect();
     if engine.store.commit_decision(&claim, decision).await? == Commit::Done {
         summary.report(&engine.failures);
-        engine.bells.deliver.notify_waiters();
+        engine.wake_senders(&accounts);
     }
-    Ok(Step::Did(claim.event.id))
+    Ok(Step::Did(claim.event.id.clone()))
 }
 
 /// Carries out the next send of an account and keeps how it came out. A send of unknown outcome is never repeated blindly:
 /// the provider recognises the repeat, or the conversation is read back, not before the provider had time to show it.
+///
+/// Nothing is to be done while the account has to wait, for its rate budget or its breaker.
 pub async fn deliver(engine: &Engine, account: &AccountName) -> Result<Step<SendId>, StoreError> {
+    match engine.accounts.get(account).map(|account| account.http.gate().turn_now(Priority::Act, false)) {
+        Some(None) => Ok(Step::Idle),
+        turn => deliver_in(engine, account, turn.flatten()).await,
+    }
+}
+
+/// The same, in a turn that was waited for.
+pub async fn deliver_in(
+    engine: &Engine,
+    account: &AccountName,
+    turn: Option<Turn>,
+) -> Result<Step<SendId>, StoreError> {
     let Some(claim) = engine.store.claim_send(account, engine.clock.now(), engine.lease).await? else {
         return Ok(Step::Idle);
     };
+    // There may be more than one; the next sender looks while this one is busy.
+    engine.wake_senders([account]);
     let (started_at, send) = (engine.clock.now(), claim.send.clone());
     let remedy = journey::remedy(engine, &send, started_at);
     if let Some(withheld) = journey::withheld(engine, &claim, remedy).await? {
@@ -85,21 +126,33 @@ pub async fn deliver(engine: &Engine, account: &AccountName) -> Result<Step<Send
         return Ok(Step::Did(id));
     }
     let settled = if send.state == SendState::Pending || remedy == Remedy::Repeat {
-        let outcome = journey::carry_out(engine, &claim).await;
-        outbox::after_attempt(send, started_at, outcome, remedy, &engine.retry, engine.clock.now())
+        match journey::carry_out(engine, &claim, turn).await {
+            Ok(tried) => outbox::after_attempt(send, tried, remedy, &engine.retry, engine.clock.now()),
+            Err(wait) => return put_off(engine, &claim, wait).await,
+        }
+    } else if remedy == Remedy::Hold {
+        outbox::held_in_doubt(send, started_at)
     } else if outbox::settled_at(&send) > started_at {
         outbox::wait_to_read_back(send)
     } else {
-        let (found, provider_id) = match journey::read_back(engine, &claim).await {
-            ReadBack::Landed { provider_id } => (Some(true), provider_id),
-            ReadBack::Absent => (Some(false), None),
-            ReadBack::Unclear(_) => (None, None),
-        };
-        outbox::after_read_back(send, found, provider_id, &engine.retry, engine.clock.now())
+        match journey::read_back(engine, &claim, turn).await {
+            Ok(told) => outbox::after_read_back(send, told, &engine.retry, engine.clock.now()),
+            Err(wait) => return put_off(engine, &claim, wait).await,
+        }
     };
+    let settled = outbox::hold_up(settled, engine.patience.lane);
     let (id, took) = (settled.id.clone(), engine.clock.now().duration_since(started_at));
     let summary = journey::SendSummary::of(&settled, &claim.send, took);
     summary.report(engine.store.commit_attempt(&claim, settled).await?);
+    engine.bells.decide.notify_one();
+    Ok(Step::Did(id))
+}
+
+/// Puts back a send that was taken up and could not be made, because its account has to wait.
+async fn put_off(engine: &Engine, claim: &SendClaim, wait: SignedDuration) -> Result<Step<SendId>, StoreError> {
+    let back = outbox::put_back(claim.send.clone(), wait, engine.clock.now());
+    let (id, summary) = (back.id.clone(), journey::Withheld::put_off(&back));
+    summary.report(engine.store.commit_attempt(claim, back).await?);
     engine.bells.decide.notify_one();
     Ok(Step::Did(id))
 }

@@ -1,11 +1,12 @@
 //! The loops that step the pipeline, and their end: what has begun is finished, what has not stays in the store.
 
+mod poll;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
@@ -30,7 +31,7 @@ const RESUME: Duration = Duration::from_secs(30);
 const PRUNE: Duration = Duration::from_secs(3_600);
 
 /// Runs every loop until `stop` turns true, then waits for the steps under way.
-pub async fn run(engine: Arc<Engine>, retention: SignedDuration, stop: watch::Receiver<bool>) {
+pub async fn run(engine: Arc<Engine>, stop: watch::Receiver<bool>) {
     let mut loops = JoinSet::new();
     for _ in 0..DECIDERS {
         let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -44,8 +45,13 @@ pub async fn run(engine: Arc<Engine>, retention: SignedDuration, stop: watch::Re
             loops.spawn(kept_up(stop.clone(), move || deliver(Arc::clone(&engine), name.clone(), stop.clone())));
         }
     }
+    for (name, _) in engine.sources.iter().filter(|(_, source)| poll::is_needed(&engine, source)) {
+        let (engine, name, stop) = (Arc::clone(&engine), name.clone(), stop.clone());
+        loops.spawn(kept_up(stop.clone(), move || poll::run(Arc::clone(&engine), name.clone(), stop.clone())));
+    }
     loops.spawn(resume(Arc::clone(&engine), stop.clone()));
-    loops.spawn(prune(Arc::clone(&engine), retention, stop));
+    loops.spawn(alarm(Arc::clone(&engine), stop.clone()));
+    loops.spawn(prune(Arc::clone(&engine), stop));
     while loops.join_next().await.is_some() {}
 }
 
@@ -68,11 +74,20 @@ async fn kept_up<F: Future<Output = ()> + Send + 'static>(mut stop: watch::Recei
 async fn accounts_gone(engine: &Engine) -> BTreeSet<AccountName> {
     let mut gone = BTreeSet::new();
     for state in [SendState::Pending, SendState::Unknown] {
-        let query = SendQuery { state: Some(state.name().to_owned()), limit: 1_000, ..SendQuery::default() };
-        match engine.store.sends(&query).await {
-            Ok(sends) => gone
-                .extend(sends.into_iter().map(|send| send.account).filter(|name| !engine.accounts.contains_key(name))),
-            Err(error) => tracing::error!(error = %error, "open sends could not be looked through"),
+        let mut query = SendQuery { state: Some(state.name().to_owned()), limit: 1_000, ..SendQuery::default() };
+        loop {
+            match engine.store.sends(&query).await {
+                Ok(sends) => {
+                    let Some(last) = sends.last() else { break };
+                    query.before = Some(last.id.clone());
+                    let names = sends.into_iter().map(|send| send.account);
+                    gone.extend(names.filter(|name| !engine.accounts.contains_key(name)));
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "open sends could not be looked through");
+                    break;
+                }
+            }
         }
     }
     for name in &gone {
@@ -88,7 +103,7 @@ async fn decide(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
             Ok(Step::Idle) => {
                 tokio::select! {
                     () = engine.bells.decide.notified() => {}
-                    () = tokio::time::sleep(LOOK) => {}
+                    () = tokio::time::sleep(until_ripe(&engine).await) => {}
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
             }
@@ -99,17 +114,26 @@ async fn decide(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn deliver(engine: Arc<Engine>, account: AccountName, mut stop: watch::Receiver<bool>) {
+    // Nobody rings for an account that is not configured any more.
+    let silent = Notify::default();
+    let own = engine.accounts.get(&account).map_or(&silent, |account| &account.bell);
     while !*stop.borrow() {
+        let turn = tokio::select! {
+            turn = journey::turn(&engine, &account) => turn,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
         let bell = engine.bells.deliver.notified();
         tokio::pin!(bell);
-        // Listening begins before looking, so that what arrives in between is not missed.
+        // Listening begins before looking, so that what arrives in between is not missed. The account's own bell keeps a
+        // ring that nobody heard.
         bell.as_mut().enable();
-        match pipeline::deliver(&engine, &account).await {
+        match pipeline::deliver_in(&engine, &account, turn).await {
             Ok(Step::Did(_)) => {}
             Ok(Step::Idle) => {
                 let nap = until_due(&engine, &account).await;
                 tokio::select! {
                     () = bell => {}
+                    () = own.notified() => {}
                     () = tokio::time::sleep(nap) => {}
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
@@ -120,9 +144,18 @@ async fn deliver(engine: Arc<Engine>, account: AccountName, mut stop: watch::Rec
     }
 }
 
+async fn until_ripe(engine: &Engine) -> Duration {
+    let next = engine.store.next_undecided().await.ok().flatten();
+    nap(engine, next)
+}
+
 async fn until_due(engine: &Engine, account: &AccountName) -> Duration {
     let due = engine.store.next_due(account).await.ok().flatten();
-    let wait = due.map(|due| due.duration_since(engine.clock.now()));
+    nap(engine, due)
+}
+
+fn nap(engine: &Engine, until: Option<jiff::Timestamp>) -> Duration {
+    let wait = until.map(|until| until.duration_since(engine.clock.now()));
     let wait = wait.and_then(|wait| Duration::try_from(wait).ok()).unwrap_or(LOOK);
     // A send that is due but whose lane is taken must not turn the loop into a spin.
     wait.clamp(Duration::from_millis(20), LOOK)
@@ -144,9 +177,21 @@ async fn resume(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn prune(engine: Arc<Engine>, retention: SignedDuration, mut stop: watch::Receiver<bool>) {
+/// Breakers that opened or closed are told; what could not be told is told again.
+async fn alarm(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    let mut told = BTreeSet::new();
     while !*stop.borrow() {
-        if let Ok(before) = engine.clock.now().checked_sub(retention) {
+        let is_told = journey::tell_breakers(&engine, &mut told).await;
+        tokio::select! {
+            () = tokio::time::sleep(if is_told { PAUSE } else { RESUME }) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+async fn prune(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Ok(before) = engine.clock.now().checked_sub(engine.retention) {
             match engine.store.prune(before).await {
                 Ok(0) => {}
                 Ok(forgotten) => tracing::info!(forgotten, "events older than the retention were forgotten"),

@@ -63,13 +63,11 @@ fn warn(arguments: &Arguments, settings: &Settings, book: &Book) -> Ended {
             warnings.iter().for_each(|warning| eprintln!("{warning}"));
             let found = match warnings.len() {
                 0 => "fine".to_owned(),
-                1 => "1 warning".to_owned(),
-                many => format!("{many} warnings"),
+                some => output::many(some, "warning"),
             };
             let snippets = settings.snippets.len();
-            output::line(format!(
-                "{found}: {rules} rules, {sources} sources, {accounts} accounts, {snippets} snippets"
-            ));
+            let held = [(rules, "rule"), (sources, "source"), (accounts, "account"), (snippets, "snippet")];
+            output::line(format!("{found}: {}", held.map(|(count, what)| output::many(count, what)).join(", ")));
         }
     }
     let is_denied =

@@ -28,6 +28,11 @@ pub(super) enum HeldCommand {
     /// Lets go what is held for another cause than approval, once that is over.
     #[command(after_help = "Example:\n  rejoinder held release --all --cause rule_error")]
     Release(ChangeArguments),
+    /// Says of sends that may have arrived that they did; they are not sent again.
+    #[command(
+        after_help = "Example:\n  rejoinder held confirm snd_0123456789abcdef0123456789 --why \"it is in the conversation\""
+    )]
+    Confirm(ConfirmArguments),
     /// Drops held sends: they never leave.
     #[command(
         after_help = "Example:\n  rejoinder held drop snd_0123456789abcdef0123456789 --why \"answered by phone\""
@@ -109,6 +114,20 @@ pub(super) struct ChangeArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ConfirmArguments {
+    /// The sends.
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// Why; kept with the send.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    why: String,
+    #[command(flatten)]
+    by: By,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct DropArguments {
     #[command(flatten)]
     which: Which,
@@ -123,6 +142,7 @@ pub(super) async fn run(command: HeldCommand) -> anyhow::Result<Ended> {
         HeldCommand::Show(arguments) => show(&arguments).await,
         HeldCommand::Approve(arguments) => change("approve", &arguments.which, arguments.why.as_deref()).await,
         HeldCommand::Release(arguments) => change("release", &arguments.which, arguments.why.as_deref()).await,
+        HeldCommand::Confirm(arguments) => confirm(&arguments).await,
         HeldCommand::Drop(arguments) => change("drop", &arguments.which, Some(&arguments.why)).await,
     }
 }
@@ -135,18 +155,10 @@ async fn list(arguments: &ListArguments) -> anyhow::Result<Ended> {
         ("rule", filter.rule.clone()),
         ("limit", Some(arguments.limit.to_string())),
     ]);
-    let access = Access::open(&arguments.config).await?;
-    let answer = access.get(&format!("/api/v1/held?{query}")).await;
-    access.close().await?;
-    let answer = answer?;
-    match arguments.format {
-        Format::Json => output::json(&answer),
-        Format::Text => {
-            let rows = answer["sends"].as_array().into_iter().flatten().map(row).collect();
-            let head = ["SEND", "CAUSE", "ACTION", "RULE", "CONVERSATION", "DECIDED", "TEXT"];
-            output::table(&head, rows, "nothing is held");
-        }
-    }
+    let path = format!("/api/v1/held?{query}");
+    let answer = Access::ask(&arguments.config, async |access| access.get(&path).await).await?;
+    let head = ["SEND", "CAUSE", "ACTION", "RULE", "CONVERSATION", "DECIDED", "TEXT"];
+    output::list(arguments.format, &answer, "sends", &head, row, "nothing is held");
     Ok(Ended::Fine)
 }
 
@@ -163,10 +175,7 @@ fn row(send: &Value) -> Vec<String> {
 }
 
 async fn show(arguments: &ShowArguments) -> anyhow::Result<Ended> {
-    let access = Access::open(&arguments.config).await?;
-    let found = look(&access, &arguments.id).await;
-    access.close().await?;
-    let (send, entry) = found?;
+    let (send, entry) = Access::ask(&arguments.config, async |access| look(access, &arguments.id).await).await?;
     match arguments.format {
         Format::Json => output::json(&send),
         Format::Text => {
@@ -187,15 +196,18 @@ async fn look(access: &Access, id: &str) -> anyhow::Result<(Value, Value)> {
     Ok((send, entry))
 }
 
+async fn confirm(arguments: &ConfirmArguments) -> anyhow::Result<Ended> {
+    let body = json!({ "by": arguments.by.name(), "why": arguments.why });
+    Access::ask(&arguments.config, async |access| Ok(access.each(&arguments.ids, "held", "confirm", &body).await)).await
+}
+
 async fn change(verb: &str, which: &Which, why: Option<&str>) -> anyhow::Result<Ended> {
     let (by, why) = (which.by.name(), why.unwrap_or_default());
-    let access = Access::open(&which.config).await?;
-    let ended = match which.all {
-        true => change_all(&access, verb, which, &by, why).await,
+    Access::ask(&which.config, async |access| match which.all {
+        true => change_all(access, verb, which, &by, why).await,
         false => Ok(access.each(&which.ids, "held", verb, &json!({ "by": by, "why": why })).await),
-    };
-    access.close().await?;
-    ended
+    })
+    .await
 }
 
 async fn change_all(access: &Access, verb: &str, which: &Which, by: &str, why: &str) -> anyhow::Result<Ended> {

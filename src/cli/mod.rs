@@ -1,14 +1,20 @@
 //! The commands. One file each; what they share is how they end and how they print.
 
 mod access;
+mod accounts;
 mod backtest;
+mod bench;
 mod check;
 mod controls;
 mod demo;
+mod doctor;
 mod explain;
 mod hands;
 mod held;
 mod init;
+mod lists;
+mod members_sync;
+mod order;
 mod output;
 mod quarantine;
 mod schema;
@@ -16,8 +22,11 @@ mod send;
 mod sends;
 mod serve;
 mod signals;
+mod sources;
+mod state;
 mod story;
 mod test;
+mod which;
 mod why;
 mod words;
 
@@ -59,6 +68,11 @@ enum Command {
     Backtest(backtest::Arguments),
     /// Posts a correctly signed delivery to a running server.
     Send(send::Arguments),
+    /// Where events come in: how each source stands, and reading it at its provider.
+    #[command(subcommand)]
+    Sources(sources::SourcesCommand),
+    /// Why a source refuses its deliveries: what is wrong, and what to do. Never says a secret or a right signature.
+    Doctor(doctor::Arguments),
     /// What was received, decided and sent in a conversation.
     Why(why::Arguments),
     /// What waits to be sent, and what was sent.
@@ -67,6 +81,9 @@ enum Command {
     /// Sends that were given up, kept until somebody redrives or drops them.
     #[command(subcommand)]
     Dead(sends::DeadCommand),
+    /// How the accounts are: rate budgets, breakers, what waits.
+    #[command(subcommand)]
+    Accounts(accounts::AccountsCommand),
     /// What waits for a person: approve, release or drop it.
     #[command(subcommand)]
     Held(held::HeldCommand),
@@ -79,6 +96,18 @@ enum Command {
     Resume(controls::ResumeArguments),
     /// How far rules go in one conversation, instead of their own mode.
     Mode(controls::ModeArguments),
+    /// What the store keeps on disk, and how it is moved.
+    #[command(subcommand)]
+    State(state::StateCommand),
+    /// What is in the inboxes of the providers.
+    #[command(subcommand)]
+    Conversations(lists::ConversationsCommand),
+    /// Who works at the providers, and the `members:` block that names them.
+    #[command(subcommand)]
+    Members(lists::MembersCommand),
+    /// The snippets and saved messages of the providers.
+    #[command(subcommand)]
+    Snippets(lists::SnippetsCommand),
     /// The JSON Schema of a kind of file, for editors.
     Schema(schema::Arguments),
     /// Completions for a shell.
@@ -87,6 +116,9 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// How fast this program is on this machine, beside a program that only verifies and keeps. Uses loopback alone.
+    #[command(hide = true)]
+    Bench(bench::Arguments),
     /// The version.
     #[command(after_help = "Example:\n  rejoinder version")]
     Version,
@@ -150,19 +182,27 @@ async fn run(command: Command) -> anyhow::Result<Ended> {
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Backtest(arguments) => backtest::run(arguments).await,
         Command::Send(arguments) => send::run(arguments).await,
+        Command::Sources(command) => sources::run(command).await,
+        Command::Doctor(arguments) => doctor::run(arguments).await,
         Command::Why(arguments) => why::run(arguments).await,
         Command::Outbox(command) => sends::outbox(command).await,
         Command::Dead(command) => sends::dead(command).await,
+        Command::Accounts(command) => accounts::run(command).await,
         Command::Held(command) => held::run(command).await,
         Command::Quarantine(command) => quarantine::run(command).await,
         Command::Pause(arguments) => controls::pause(arguments).await,
         Command::Resume(arguments) => controls::resume(arguments).await,
         Command::Mode(arguments) => controls::mode(arguments).await,
+        Command::State(command) => state::run(command).await,
+        Command::Conversations(command) => lists::conversations(command).await,
+        Command::Members(command) => lists::members(command).await,
+        Command::Snippets(command) => lists::snippets(command).await,
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rejoinder", &mut std::io::stdout());
             Ok(Ended::Fine)
         }
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Version => {
             output::line(format!("rejoinder {}", env!("CARGO_PKG_VERSION")));
             Ok(Ended::Fine)

@@ -1,10 +1,13 @@
 //! How commands print: lines and tables for people, JSON for programs, errors with their causes.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+
+use super::Format;
 
 /// What is as it should be.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -29,6 +32,36 @@ pub(super) fn line(text: impl AsRef<str>) {
 /// Prints JSON, indented.
 pub(super) fn json(value: &Value) {
     line(serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// From how many things on they are many: with a bar on a terminal, and a count at the end.
+pub(super) const MANY: usize = 20;
+
+/// A bar over so many things, where they are many and somebody watches.
+pub(super) fn progress(doing: &str, count: usize) -> ProgressBar {
+    if count < MANY || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(count as u64);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len}  {eta} left") {
+        bar.set_style(style);
+    }
+    bar.with_message(doing.to_owned())
+}
+
+/// Prints the entries of an answer: as they are, or as rows under a head.
+pub(super) fn list(
+    format: Format,
+    answer: &Value,
+    entries: &str,
+    head: &[&str],
+    row: fn(&Value) -> Vec<String>,
+    none: &str,
+) {
+    match format {
+        Format::Json => json(answer),
+        Format::Text => table(head, answer[entries].as_array().into_iter().flatten().map(row).collect(), none),
+    }
 }
 
 /// Prints rows under a head, or says that there are none.
@@ -65,6 +98,11 @@ pub(super) fn plain(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
+}
+
+/// A count of things.
+pub(super) fn many(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A text of somebody else without what a terminal would obey.

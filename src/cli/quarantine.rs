@@ -73,18 +73,10 @@ pub(super) async fn run(command: QuarantineCommand) -> anyhow::Result<Ended> {
 }
 
 async fn list(arguments: &ListArguments) -> anyhow::Result<Ended> {
-    let access = Access::open(&arguments.config).await?;
-    let answer = access.get(&format!("/api/v1/quarantine?all={}", arguments.all)).await;
-    access.close().await?;
-    let answer = answer?;
-    match arguments.format {
-        Format::Json => output::json(&answer),
-        Format::Text => {
-            let rows = answer["quarantines"].as_array().into_iter().flatten().map(row).collect();
-            let head = ["QUARANTINE", "STATE", "COUNTED BY", "CAP", "WHO", "CONVERSATION", "RULE", "SINCE", "UNTIL"];
-            output::table(&head, rows, "nobody is in quarantine");
-        }
-    }
+    let path = format!("/api/v1/quarantine?all={}", arguments.all);
+    let answer = Access::ask(&arguments.config, async |access| access.get(&path).await).await?;
+    let head = ["QUARANTINE", "STATE", "COUNTED BY", "CAP", "WHO", "CONVERSATION", "RULE", "SINCE", "UNTIL"];
+    output::list(arguments.format, &answer, "quarantines", &head, row, "nobody is in quarantine");
     Ok(Ended::Fine)
 }
 
@@ -104,10 +96,8 @@ fn state(quarantine: &Value) -> &'static str {
 }
 
 async fn show(arguments: &ShowArguments) -> anyhow::Result<Ended> {
-    let access = Access::open(&arguments.config).await?;
-    let answer = access.get(&format!("/api/v1/quarantine/{}", arguments.id)).await;
-    access.close().await?;
-    let answer = answer?;
+    let path = format!("/api/v1/quarantine/{}", arguments.id);
+    let answer = Access::ask(&arguments.config, async |access| access.get(&path).await).await?;
     match arguments.format {
         Format::Json => output::json(&answer),
         Format::Text => output::line(told(&answer)),
@@ -149,10 +139,7 @@ pub(super) fn told(quarantine: &Value) -> String {
 }
 
 async fn release(arguments: &ReleaseArguments) -> anyhow::Result<Ended> {
-    let access = Access::open(&arguments.config).await?;
-    let ended = lift(&access, arguments).await;
-    access.close().await?;
-    ended
+    Access::ask(&arguments.config, async |access| lift(access, arguments).await).await
 }
 
 async fn lift(access: &Access, arguments: &ReleaseArguments) -> anyhow::Result<Ended> {

@@ -4,10 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::access::{Access, query};
-use super::hands::By;
 use super::output::{self, plain};
+use super::which::{self, Filter, Pair, Which};
 use super::{ConfigArguments, Ended, Format, story};
-use crate::model::SendState;
+use crate::model::{DeliveryStatus, SendState};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  rejoinder outbox list --state pending --account support")]
@@ -32,11 +32,13 @@ pub(super) enum DeadCommand {
     #[command(after_help = "Example:\n  rejoinder dead show snd_0123456789abcdef0123456789")]
     Show(ShowArguments),
     /// Puts dead letters back into the outbox.
-    #[command(after_help = "Example:\n  rejoinder dead redrive snd_0123456789abcdef0123456789")]
+    #[command(
+        after_help = "Examples:\n  rejoinder dead redrive snd_0123456789abcdef0123456789\n  rejoinder dead redrive --account support --reason \"given up\" --dry-run"
+    )]
     Redrive(RedriveArguments),
     /// Drops dead letters.
     #[command(
-        after_help = "Example:\n  rejoinder dead drop snd_0123456789abcdef0123456789 --why \"answered by phone\""
+        after_help = "Examples:\n  rejoinder dead drop snd_0123456789abcdef0123456789 --why \"answered by phone\"\n  rejoinder dead drop --rule greet --why \"too late\""
     )]
     Drop(DropArguments),
 }
@@ -48,18 +50,17 @@ pub(super) struct OutboxListArguments {
     /// Only in this state.
     #[arg(long, value_parser = SendState::NAMES)]
     state: Option<String>,
+    /// Only what the provider last reported as this.
+    #[arg(long, value_parser = DeliveryStatus::ALL.map(DeliveryStatus::as_str))]
+    reported: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// Only of this account.
-    #[arg(long)]
-    account: Option<String>,
-    /// Only of this rule.
-    #[arg(long)]
-    rule: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
     /// At most so many.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -78,39 +79,30 @@ pub(super) struct ShowArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct RedriveArguments {
-    /// The sends.
-    #[arg(required = true)]
-    ids: Vec<String>,
+    #[command(flatten)]
+    which: Which,
     /// Show the provider a new send on purpose: a provider that has carried out the old one will carry out this one too.
     #[arg(long)]
     renew_key: bool,
     /// Why; kept with the send.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     why: String,
-    #[command(flatten)]
-    by: By,
-    #[command(flatten)]
-    config: ConfigArguments,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DropArguments {
-    /// The sends.
-    #[arg(required = true)]
-    ids: Vec<String>,
+    #[command(flatten)]
+    which: Which,
     /// Why; kept with the send.
-    #[arg(long, value_name = "TEXT", alias = "reason")]
+    #[arg(long, value_name = "TEXT")]
     why: String,
-    #[command(flatten)]
-    by: By,
-    #[command(flatten)]
-    config: ConfigArguments,
 }
 
 pub(super) async fn outbox(command: OutboxCommand) -> anyhow::Result<Ended> {
     match command {
         OutboxCommand::List(arguments) => {
-            list("outbox", &arguments.list, arguments.state, "nothing is in the outbox").await
+            let more = vec![("state", arguments.state), ("reported", arguments.reported)];
+            list("outbox", &arguments.list, more, "nothing is in the outbox").await
         }
         OutboxCommand::Show(arguments) => show(&arguments).await,
     }
@@ -118,37 +110,28 @@ pub(super) async fn outbox(command: OutboxCommand) -> anyhow::Result<Ended> {
 
 pub(super) async fn dead(command: DeadCommand) -> anyhow::Result<Ended> {
     match command {
-        DeadCommand::List(arguments) => list("dead", &arguments, None, "there are no dead letters").await,
+        DeadCommand::List(arguments) => list("dead", &arguments, Vec::new(), "there are no dead letters").await,
         DeadCommand::Show(arguments) => show(&arguments).await,
         DeadCommand::Redrive(arguments) => {
-            let body = json!({ "renew_key": arguments.renew_key, "by": arguments.by.name(), "why": arguments.why });
-            change(&arguments.config, &arguments.ids, "redrive", &body).await
+            let signed =
+                json!({ "renew_key": arguments.renew_key, "by": arguments.which.by.name(), "why": arguments.why });
+            which::change(&arguments.which, "redrive", &signed).await
         }
         DeadCommand::Drop(arguments) => {
-            let body = json!({ "by": arguments.by.name(), "why": arguments.why });
-            change(&arguments.config, &arguments.ids, "drop", &body).await
+            let signed = json!({ "by": arguments.which.by.name(), "why": arguments.why });
+            which::change(&arguments.which, "drop", &signed).await
         }
     }
 }
 
-async fn list(what: &str, arguments: &ListArguments, state: Option<String>, none: &str) -> anyhow::Result<Ended> {
-    let query = query(&[
-        ("state", state),
-        ("account", arguments.account.clone()),
-        ("rule", arguments.rule.clone()),
-        ("limit", Some(arguments.limit.to_string())),
-    ]);
-    let access = Access::open(&arguments.config).await?;
-    let answer = access.get(&format!("/api/v1/{what}?{query}")).await;
-    access.close().await?;
-    let answer = answer?;
-    match arguments.format {
-        Format::Json => output::json(&answer),
-        Format::Text => {
-            let rows = answer["sends"].as_array().into_iter().flatten().map(row).collect();
-            output::table(&["SEND", "STATE", "ACTION", "RULE", "ACCOUNT", "DUE", "TRIES", "WHY"], rows, none);
-        }
-    }
+async fn list(what: &str, arguments: &ListArguments, more: Vec<Pair>, none: &str) -> anyhow::Result<Ended> {
+    let mut pairs = arguments.filter.pairs();
+    pairs.extend(more);
+    pairs.push(("limit", Some(arguments.limit.to_string())));
+    let path = format!("/api/v1/{what}?{}", query(&pairs));
+    let answer = Access::ask(&arguments.config, async |access| access.get(&path).await).await?;
+    let head = ["SEND", "STATE", "ACTION", "RULE", "ACCOUNT", "DUE", "TRIES", "WHY"];
+    output::list(arguments.format, &answer, "sends", &head, row, none);
     Ok(Ended::Fine)
 }
 
@@ -169,16 +152,7 @@ fn row(send: &Value) -> Vec<String> {
 }
 
 async fn show(arguments: &ShowArguments) -> anyhow::Result<Ended> {
-    let access = Access::open(&arguments.config).await?;
-    let answer = access.get(&format!("/api/v1/outbox/{}", arguments.id)).await;
-    access.close().await?;
-    output::json(&answer?);
+    let path = format!("/api/v1/outbox/{}", arguments.id);
+    output::json(&Access::ask(&arguments.config, async |access| access.get(&path).await).await?);
     Ok(Ended::Fine)
-}
-
-async fn change(config: &ConfigArguments, ids: &[String], verb: &str, body: &Value) -> anyhow::Result<Ended> {
-    let access = Access::open(config).await?;
-    let ended = access.each(ids, "dead", verb, body).await;
-    access.close().await?;
-    Ok(ended)
 }

@@ -29,17 +29,24 @@ pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
     let watching = watch::rules(Arc::clone(&running.reloader))
         .map_err(|error| tracing::warn!(error = %error, "rule files are not watched"));
     let reloader = Arc::clone(&running.reloader);
-    until_told(&mut signals, &reloader).await;
+    let is_broken = tokio::select! {
+        () = until_told(&mut signals, &reloader) => false,
+        () = running.store_broken() => true,
+    };
+    if is_broken {
+        tracing::error!("the store has failed and keeps nothing any more; ending, so that a new start opens it again");
+    }
     drop(watching);
     tracing::info!("draining");
     tokio::select! {
-        stopped = running.stop() => stopped?,
+        // A store that has failed has nothing more to say at its end.
+        stopped = running.stop() => if !is_broken { stopped? },
         // What was under way is found in the store at the next start.
         () = until_told(&mut signals, &reloader) => {
             tracing::warn!("ended before everything under way was finished");
         }
     }
-    Ok(Ended::Fine)
+    Ok(if is_broken { Ended::Failed } else { Ended::Fine })
 }
 
 /// Where an account is at the sandbox, the sandbox is served as well, so that rules can be tried without any other program.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::output::{plain, short};
-use super::words;
+use super::{order, words};
 use crate::model::Finding;
 use crate::model::findings::reasons;
 
@@ -22,6 +22,7 @@ pub(super) fn tell(entry: &Value) -> String {
     if let Some(reason) = entry["event"]["unreadable"]["reason"].as_str() {
         lines.push(format!("  cannot be read: {reason}"));
     }
+    lines.extend(order::of_decision(decision));
     let matched: Vec<&Value> = decision["trace"]["matched"].as_array().into_iter().flatten().collect();
     if matched.is_empty() {
         let looked = plain(&decision["trace"]["rules_evaluated"]);
@@ -137,7 +138,17 @@ fn history(send: &Value) -> Vec<String> {
     };
     let id = plain(&send["id"]);
     let why = why.and_then(words::line).map(|line| line.replace(" ID`", &format!(" {id}`")));
-    why.into_iter().chain(send["hands"].as_array().into_iter().flatten().map(hand)).collect()
+    let why = why.into_iter().chain(order::of_send(send));
+    let hands = send["hands"].as_array().into_iter().flatten().map(hand);
+    why.chain(hands).chain(reported(&send["report"])).collect()
+}
+
+/// What the provider reported later.
+fn reported(report: &Value) -> Option<String> {
+    let (status, reason) = (report["status"].as_str()?, plain(&report["reason"]));
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    let for_good = if report["is_permanent"] == true { ", for good" } else { "" };
+    Some(format!("the provider reported it as {status}{reason} at {}{for_good}", seconds(&report["at"])))
 }
 
 /// What a person did.
@@ -145,6 +156,7 @@ fn hand(hand: &Value) -> String {
     let did = match hand["did"].as_str() {
         Some("approve") => "approved",
         Some("release") => "released",
+        Some("confirm") => "confirmed",
         Some("redrive") => "redriven",
         Some("drop") => "dropped",
         other => other.unwrap_or_default(),
@@ -226,7 +238,8 @@ mod tests {
         let sends = json!([
             { "id": "snd_1", "rule": "greet", "index": 1, "state": "held", "cause": "approval", "reason": "its rule asks for approval" },
             { "id": "snd_2", "rule": "greet", "index": 2, "state": "cancelled", "reason": "answered_by_human", "hands": [hand("approve")] },
-            { "id": "snd_3", "rule": "greet", "index": 3, "state": "delivered", "hands": [hand("redrive")] },
+            { "id": "snd_3", "rule": "greet", "index": 3, "state": "delivered", "hands": [hand("redrive")],
+              "report": { "at": at, "status": "bounced", "is_permanent": true, "reason": "general" } },
         ]);
         let matched = json!([{ "rule": "greet", "place": "a.yaml:3", "findings": [], "actions": actions }]);
         let event = json!({ "at": at, "kind": "message.received", "provider": "spruce", "message": { "text": "hi" } });
@@ -244,6 +257,7 @@ mod tests {
               reply: “Hello”  → as a draft in an internal note  → delivered
                   The rule is in mode `draft`: its reply is an internal note. Send what is right from there.
                   redriven by kim at 2026-03-02T10:00:00Z: looks right
+                  the provider reported it as bounced (general) at 2026-03-02T10:00:00Z, for good
               note vetoed by the rule never
                   Another rule forbids it.
               reply: “Hello”  → in shadow: not sent

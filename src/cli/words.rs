@@ -84,6 +84,11 @@ const GUARD: &[Words] = &[
         "A person has taken over this conversation.",
         "`rejoinder resume --conversation ID` lets the rules answer again.",
     ),
+    words(
+        "too_old",
+        "It was found too late to act on it as if it had just come.",
+        "See to it by hand; `guard.answer_max_age` says how old a message may be.",
+    ),
 ];
 
 /// What is looked at beside the message.
@@ -115,6 +120,11 @@ const SENDS: &[Words] = &[
         "It is held because a rule failed on the same message.",
         "Look at the message, then `rejoinder held release ID` or `rejoinder held drop ID`.",
     ),
+    words(
+        "unknown",
+        "It may have arrived, and no program can tell.",
+        "Look into the conversation, then `rejoinder held confirm ID`, `rejoinder held release ID` to send it again, or `rejoinder held drop ID`.",
+    ),
     words("answered_by_human", "A person had answered before it left.", ""),
     words("human_reply", "A person had answered before it left, and its rule says that this calls it off.", ""),
     words(
@@ -130,6 +140,11 @@ const SENDS: &[Words] = &[
     ),
     words("rule_changed", "Its rule was changed or removed before it left.", ""),
     words(
+        "superseded",
+        "A newer answer took its place, so that a burst of messages, or the end of a pause, brings one.",
+        "",
+    ),
+    words(
         "expired",
         "It was too late to be of use when it could have left.",
         "`guard.due_window` says how late is too late.",
@@ -139,7 +154,7 @@ const SENDS: &[Words] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CancelOn, HoldCause};
+    use crate::model::{CancelOn, HoldCause, SUPERSEDED};
     use crate::rules::guard::{self, freshness};
 
     #[test]
@@ -149,7 +164,9 @@ mod tests {
         let beside = ["once", "already_answered", "loop_cap", "suspect_cap", "vetoed", "shadowed", "drafted", "failed"];
         let holds = HoldCause::ALL.map(HoldCause::as_str);
         let cancels = [CancelOn::HumanReply, CancelOn::ContactMessage, CancelOn::Closed].map(CancelOn::as_str);
-        for code in steps.into_iter().chain(beside).chain(holds).chain(cancels).chain(freshness::REASONS) {
+        for code in
+            steps.into_iter().chain(beside).chain(holds).chain(cancels).chain(freshness::REASONS).chain([SUPERSEDED])
+        {
             assert!(of(code).is_some(), "src/cli/words.rs says nothing of `{code}`");
         }
         assert!(of("nonsense").is_none());

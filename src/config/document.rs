@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::size::Size;
+use crate::engine::Backfill;
 use crate::model::duration;
 use crate::provider::MapSettings;
 use crate::provider::hook::HookSettings;
@@ -50,6 +51,8 @@ pub(super) struct ConfigDocument {
     pub egress: EgressDocument,
     /// Limits on everything that comes from outside.
     pub limits: LimitsDocument,
+    /// Proxies in front of rejoinder: addresses and ranges whose `X-Forwarded-For` or `Forwarded` is believed.
+    pub trusted_proxies: Vec<String>,
     /// How log lines look: pretty (default) or json.
     pub log: LogForm,
 }
@@ -72,6 +75,7 @@ impl Default for ConfigDocument {
             guard: GuardSettings::default(),
             egress: EgressDocument::default(),
             limits: LimitsDocument::default(),
+            trusted_proxies: Vec::new(),
             log: LogForm::Pretty,
         }
     }
@@ -99,13 +103,59 @@ impl Default for AdminDocument {
 pub(super) struct SourceDocument {
     /// The account that reads and answers.
     pub account: String,
-    /// How the sender proves who it is. A source without it is refused; `{ scheme: none }` lets anybody in.
+    /// How the sender proves who it is. A source without it, and without `poll`, is refused; `{ scheme: none }` lets
+    /// anybody in.
     #[serde(default)]
     #[schemars(schema_with = "verify")]
     pub verify: Option<Value>,
+    /// The addresses and ranges that deliveries may come from; any by default.
+    #[serde(default)]
+    pub allow_from: Option<Vec<String>>,
     /// Fields read from elsewhere than the provider's adapter would: field path to JSON pointer.
     #[serde(default)]
     pub map: Option<MapSettings>,
+    /// Messages are also looked for at the provider, again and again; not by default.
+    #[serde(default)]
+    pub poll: Option<PollDocument>,
+    /// What came while nobody listened is looked for at a start: auto (default), where the provider lists conversations, or
+    /// off.
+    #[serde(default)]
+    pub backfill: Backfill,
+    /// How far back such a start looks at the most; 24h by default.
+    #[serde(default = "a_day")]
+    #[schemars(with = "duration::Written")]
+    pub backfill_max_age: String,
+}
+
+fn a_day() -> String {
+    "24h".to_owned()
+}
+
+/// Looking for messages at the provider, again and again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PollDocument {
+    /// The time between two rounds; 60s by default.
+    #[schemars(with = "duration::Written")]
+    pub every: String,
+    /// Only conversations in this status, as the provider names it; all by default.
+    pub status: Option<String>,
+    /// Only conversations with unread messages, or only those without; all by default.
+    pub unread: Option<bool>,
+    /// Only conversations that the provider finds by these words; all by default.
+    pub search: Option<String>,
+    /// How far back the very first round looks; 0s by default: what is there already is left alone.
+    #[schemars(with = "duration::Written")]
+    pub since: String,
+    /// How many conversations are asked for at once; as the provider does by default.
+    pub page_size: Option<u32>,
+}
+
+impl Default for PollDocument {
+    fn default() -> Self {
+        let (every, since) = ("60s".to_owned(), "0s".to_owned());
+        Self { every, status: None, unread: None, search: None, since, page_size: None }
+    }
 }
 
 /// What outgoing calls may reach.
@@ -124,19 +174,35 @@ pub(super) struct LimitsDocument {
     pub max_body: Size,
     /// The largest head of a request; 64KiB by default.
     pub max_headers: Size,
+    /// Connections at once on one listener; 1024 by default. The next ones are answered 429 and closed.
+    pub connections: usize,
     /// Deliveries under way at once; 512 by default.
     pub concurrency: usize,
+    /// Bytes of bodies that are held at once; 64MiB by default.
+    pub body_memory: Size,
+    /// Undecided events and open sends, together; 100000 by default. Beyond that nothing new is taken.
+    pub backlog: usize,
+    /// What must be free on the disk of the store; 256MiB by default. With less nothing new is taken.
+    pub min_free_disk: Size,
     /// Sends under way at once for each account; 4 by default.
     pub account_concurrency: usize,
     /// How long the head of a request may take; 10s by default.
     #[schemars(with = "duration::Written")]
     pub header_timeout: String,
-    /// How long a whole request may take; 30s by default.
+    /// How long a body may take to arrive, 30s by default; keeping the event may take half of it.
     #[schemars(with = "duration::Written")]
     pub request_timeout: String,
     /// How long a call to a provider may take; 20s by default.
     #[schemars(with = "duration::Written")]
     pub provider_timeout: String,
+    /// How long later sends of a conversation wait for one that could not be delivered and is tried again; 15m by
+    /// default, 0s for not at all.
+    #[schemars(with = "duration::Written")]
+    pub lane_patience: String,
+    /// How long an event waits, from the time at which its provider says it happened, for those of its conversation that
+    /// happened before it; 2s by default, 0s for not at all.
+    #[schemars(with = "duration::Written")]
+    pub reorder_window: String,
     /// The bounds of scripts.
     pub script: script::Limits,
 }
@@ -146,11 +212,17 @@ impl Default for LimitsDocument {
         Self {
             max_body: Size("1MiB".to_owned()),
             max_headers: Size("64KiB".to_owned()),
+            connections: 1024,
             concurrency: 512,
+            body_memory: Size("64MiB".to_owned()),
+            backlog: 100_000,
+            min_free_disk: Size("256MiB".to_owned()),
             account_concurrency: 4,
             header_timeout: "10s".to_owned(),
             request_timeout: "30s".to_owned(),
             provider_timeout: "20s".to_owned(),
+            lane_patience: "15m".to_owned(),
+            reorder_window: "2s".to_owned(),
             script: script::Limits::default(),
         }
     }

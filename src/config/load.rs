@@ -2,6 +2,8 @@
 //! reads no file but snippets.
 
 mod accounts;
+mod admission;
+mod polling;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,14 +17,16 @@ use url::Url;
 
 use super::document::{ConfigDocument, LogForm};
 use super::surroundings;
+use crate::engine::{Patience, Polling};
 use crate::model::{AccountName, Capability, SourceName, duration};
+use crate::outbox::OnUnknown;
 use crate::provider::hook::Hook;
-use crate::provider::{Adapter, Mapping};
+use crate::provider::{Adapter, Mapping, Quota};
 use crate::rules::schedule::{Schedule, Schedules};
 use crate::rules::{GuardSettings, SnippetFile, script};
 use crate::secret::Secret;
-use crate::server::Limits;
-use crate::signature::Verifier;
+use crate::server::{Admission, Limits};
+use crate::signature::{Verifier, VerifySettings};
 use crate::yaml::{Document, Faults};
 
 /// The shortest time that things are kept; Sequenzy repeats deliveries for seven days.
@@ -30,6 +34,10 @@ const SHORTEST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The shortest and the longest time-out.
 const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(120));
+
+/// The longest `lane_patience` and the longest `reorder_window`.
+const LONGEST_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+const LONGEST_WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
 /// A configuration that is right.
 pub struct Settings {
@@ -67,12 +75,16 @@ pub struct Settings {
     pub egress: Vec<Url>,
     /// The limits of the server.
     pub limits: Limits,
+    /// How long things may wait for what should come before them.
+    pub patience: Patience,
     /// The bounds of scripts.
     pub scripts: script::Limits,
     /// How long a call to a provider may take.
     pub provider_timeout: Duration,
-    /// How many sends of an account may be under way at once.
+    /// How many calls of a hook may be under way at once.
     pub account_concurrency: usize,
+    /// Who may send to which source.
+    pub admission: Admission,
     /// How log lines look.
     pub log: LogForm,
 }
@@ -84,6 +96,23 @@ pub enum StoreSettings {
     Memory,
     /// In a folder.
     Sled(PathBuf),
+}
+
+impl StoreSettings {
+    /// The folder, where there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Sled(folder) => Some(folder),
+            Self::Memory => None,
+        }
+    }
+
+    /// As `store` would be written with a path that is whole. By this one installation is told from another.
+    pub fn place(&self) -> String {
+        let Some(folder) = self.folder() else { return "memory:".to_owned() };
+        let whole = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+        format!("sled:{}", whole.as_deref().unwrap_or(folder).display())
+    }
 }
 
 /// One account, open.
@@ -98,6 +127,12 @@ pub struct AccountSettings {
     pub capabilities: Vec<Capability>,
     /// Our own addresses there, in lower case.
     pub own_addresses: Vec<String>,
+    /// What is done about sends of unknown outcome.
+    pub on_unknown: OnUnknown,
+    /// How many of its sends may be under way at once.
+    pub concurrency: usize,
+    /// The rate limits in place of those that the provider publishes.
+    pub quotas: Option<Vec<Quota>>,
 }
 
 /// One source, ready.
@@ -106,12 +141,16 @@ pub struct SourceSettings {
     pub name: SourceName,
     /// Its account.
     pub account: AccountName,
-    /// The name of its scheme.
+    /// The name of its scheme; `poll` where nothing is delivered.
     pub scheme: String,
     /// Its verifier.
     pub verifier: Box<dyn Verifier>,
+    /// What the verifier was built from, for the doctor.
+    pub verify: Option<VerifySettings>,
     /// Its mapping.
     pub mapping: Option<Mapping>,
+    /// How it is read at the provider.
+    pub polling: Polling,
 }
 
 /// What a document of the right shape means.
@@ -155,10 +194,13 @@ impl Loading<'_> {
         let schedules = self.schedules(&written, time_zone.as_ref());
         let accounts = self.accounts(&written);
         let sources = self.sources(&written, &accounts);
+        self.known_for(&sources, retention);
         let hooks = self.hooks(&written.hooks);
         let (snippets, snippets_folder) = self.snippets(written.snippets.as_deref());
         let limits = self.limits(&written);
+        let admission = self.admission(&written);
         let provider_timeout = self.timeout("/limits/provider_timeout", &written.limits.provider_timeout);
+        let patience = self.patience(&written).unwrap_or_default();
         let egress = self.egress(&written.egress.allow);
         let rules = written.rules.to_vec().iter().map(|path| self.path(path)).collect();
         let settings =
@@ -181,8 +223,10 @@ impl Loading<'_> {
                     guard: written.guard,
                     egress,
                     limits,
+                    patience,
                     scripts: written.limits.script,
                     provider_timeout,
+                    admission,
                     account_concurrency: written.limits.account_concurrency.max(1),
                     log: written.log,
                 },
@@ -238,6 +282,21 @@ impl Loading<'_> {
         Some(duration)
     }
 
+    /// Neither wait may be so long that a conversation seems to be dead.
+    fn patience(&mut self, written: &ConfigDocument) -> Option<Patience> {
+        let mut read = |key: &str, text: &str, longest: SignedDuration| {
+            let pointer = format!("/limits/{key}");
+            let wait = self.duration(&pointer, text)?;
+            if wait.is_negative() || wait > longest {
+                self.fault(&pointer, format!("`{text}` is not between 0s and {}", duration::show(longest)));
+            }
+            Some(wait)
+        };
+        let lane = read("lane_patience", &written.limits.lane_patience, LONGEST_PATIENCE);
+        let reorder = read("reorder_window", &written.limits.reorder_window, LONGEST_WINDOW);
+        Some(Patience { lane: lane?, reorder: reorder? })
+    }
+
     fn store(&mut self, text: &str) -> Option<StoreSettings> {
         let store = match text.split_once(':') {
             Some(("memory", "")) => Ok(StoreSettings::Memory),
@@ -256,9 +315,21 @@ impl Loading<'_> {
         let request_timeout = self.timeout("/limits/request_timeout", &limits.request_timeout);
         let max_body = self.good("/limits/max_body", limits.max_body.bytes());
         let max_headers = self.good("/limits/max_headers", limits.max_headers.bytes());
+        let body_memory = self.good("/limits/body_memory", limits.body_memory.bytes());
+        let min_free_disk = self.good("/limits/min_free_disk", limits.min_free_disk.bytes());
+        if body_memory.zip(max_body).is_some_and(|(memory, body)| memory < body) {
+            self.fault(
+                "/limits/body_memory",
+                "`body_memory` is less than `max_body`, so that no large body could ever be read",
+            );
+        }
         Some(Limits {
             max_body: max_body?,
             max_headers: max_headers?,
+            connections: limits.connections.max(1),
+            body_memory: body_memory?,
+            backlog: limits.backlog.max(1),
+            min_free_disk: min_free_disk? as u64,
             concurrency: limits.concurrency.max(1),
             header_timeout: header_timeout?,
             request_timeout: request_timeout?,
@@ -324,6 +395,30 @@ mod tests {
         said("`20m` is not a time-out between 100ms and 2m");
         said("`0s` is not a time-out");
         said("HighLevel signs for all its customers with one key");
+    }
+
+    #[test]
+    fn an_account_may_have_a_concurrency_and_quotas_of_its_own() {
+        let text = "limits: { account_concurrency: 3 }\naccounts:\n  desk: { provider: sandbox }\n  \
+            big: { provider: sandbox, concurrency: 8, quota: [{ calls: 9, per: 1m, class: write }, { calls: 2, per: 1s }] }\n  \
+            free: { provider: sandbox, quota: [] }\n";
+        let settings =
+            load_text("r.yaml", text, Path::new("."), Vec::new()).unwrap_or_else(|faults| panic!("{faults}"));
+        let of = |name: &str| settings.accounts.iter().find(|account| account.name.as_str() == name).unwrap();
+        assert_eq!((of("desk").concurrency, of("desk").quotas.as_ref()), (3, None));
+        let told = |quota: &Quota| (quota.class.as_str(), quota.calls, quota.per.as_secs());
+        let quotas = of("big").quotas.iter().flatten().map(told).collect::<Vec<_>>();
+        assert_eq!((of("big").concurrency, quotas), (8, vec![("write", 9, 60), ("any", 2, 1)]));
+        assert_eq!(of("free").quotas, Some(Vec::new()));
+
+        let text = "accounts:\n  desk: { provider: sandbox, concurrency: 0, quota: [{ calls: 0, per: 1m }] }\n";
+        let faults = load_text("r.yaml", text, Path::new("."), Vec::new()).err().unwrap().to_string();
+        assert!(faults.contains("2:30: 0 is less") && faults.contains("2:56: 0 is less"), "{faults}");
+        let text = "accounts:\n  desk: { provider: sandbox, quota: [{ calls: 1, per: 32d }, { calls: 1, per: 0s }, { calls: 1, per: soon }] }\n";
+        let faults = load_text("r.yaml", text, Path::new("."), Vec::new()).err().unwrap().to_string();
+        for said in ["`32d` is not a time between 1ms and 31d", "`0s` is not a time", "`soon` is not a duration"] {
+            assert!(faults.contains(said), "{said} is not in\n{faults}");
+        }
     }
 
     #[test]

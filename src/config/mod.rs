@@ -1,5 +1,7 @@
 //! `rejoinder.yaml` and the environment, turned into settings that are right, or into every fault at once.
 
+mod admin;
+mod common;
 mod document;
 mod environment;
 mod load;
@@ -8,8 +10,9 @@ mod schema;
 mod size;
 mod surroundings;
 
+pub use admin::admin;
 pub use document::{LogForm, OneOrMany};
 pub use load::{AccountSettings, Settings, SourceSettings, StoreSettings};
-pub use read::{load, load_text};
+pub use read::{load, load_before_secrets, load_text};
 pub use schema::schema;
 pub use surroundings::read_snippets;

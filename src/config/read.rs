@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::ConfigDocument;
 use super::load::{self, Settings};
@@ -21,8 +21,27 @@ const DURATIONS: [&str; 1] = ["/limits/script/wall_time"];
 /// The name of the hook that is told what the guard did.
 const ALERT: &str = "/guard/alert/hook";
 
+/// What is loaded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Everything.
+    Whole,
+    /// What the sources verify with is set aside.
+    BeforeSecrets,
+}
+
 /// Loads a file, with the environment and the files of this machine.
 pub fn load(path: &Path) -> Result<Settings, Faults> {
+    load_file(path, Extent::Whole)
+}
+
+/// The same for what needs no deliveries: the secrets that sources verify with may not exist yet, so every source of the
+/// result verifies nothing.
+pub fn load_before_secrets(path: &Path) -> Result<Settings, Faults> {
+    load_file(path, Extent::BeforeSecrets)
+}
+
+fn load_file(path: &Path, extent: Extent) -> Result<Settings, Faults> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|why| Fault {
         file: file.clone(),
@@ -34,11 +53,21 @@ pub fn load(path: &Path) -> Result<Settings, Faults> {
     // A variable that is not UTF-8 is not for us.
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    load_text(&file, &text, &folder, variables.collect())
+    load_extent(&file, &text, &folder, variables.collect(), extent)
 }
 
 /// Loads a text. Relative paths are taken from `folder`.
 pub fn load_text(file: &str, text: &str, folder: &Path, variables: Vec<(String, String)>) -> Result<Settings, Faults> {
+    load_extent(file, text, folder, variables, Extent::Whole)
+}
+
+fn load_extent(
+    file: &str,
+    text: &str,
+    folder: &Path,
+    variables: Vec<(String, String)>,
+    extent: Extent,
+) -> Result<Settings, Faults> {
     let mut document = Document::parse(file, text)?;
     let structure = STRUCTURE.as_ref().map_err(|why| document.fault("", format!("the schema is broken: {why}")))?;
     let mut wrong = Interpolation {
@@ -50,6 +79,10 @@ pub fn load_text(file: &str, text: &str, folder: &Path, variables: Vec<(String, 
         structure.wrong(document).iter().all(|(at, _)| !at.starts_with(pointer))
     });
     wrong.retain(|(pointer, _)| !overridden.contains(pointer));
+    if extent == Extent::BeforeSecrets {
+        let aside = set_aside(&mut document);
+        wrong.retain(|(pointer, _)| !aside.iter().any(|verify| pointer.starts_with(verify)));
+    }
     for (pointer, message) in structure.wrong(&document).into_iter().chain(durations(&document)) {
         // An unset variable leaves an empty text behind; that is one fault, not two.
         if wrong.iter().all(|(at, _)| *at != pointer) {
@@ -66,6 +99,17 @@ pub fn load_text(file: &str, text: &str, folder: &Path, variables: Vec<(String, 
             faults.or(()).and_then(|()| Err(Faults::default()))
         }
     }
+}
+
+/// Lets every source that verifies verify nothing. Answers the pointers.
+fn set_aside(document: &mut Document) -> Vec<String> {
+    let sources = document.value_mut().get_mut("sources").and_then(Value::as_object_mut);
+    let verified = sources.into_iter().flatten().filter_map(|(name, source)| Some((name, source.get_mut("verify")?)));
+    let aside = verified.map(|(name, verify)| {
+        *verify = json!({ "scheme": "none" });
+        format!("/sources/{}/verify", load::escape(name))
+    });
+    aside.collect()
 }
 
 fn durations(document: &Document) -> Vec<Wrong> {

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::common::common;
 use super::document::ConfigDocument;
 use crate::provider::PROVIDERS;
 use crate::signature::{SCHEMES, VerifySettings};
@@ -36,16 +37,6 @@ fn account() -> Value {
         "properties": common(&names),
         "allOf": cases.collect::<Vec<_>>()
     })
-}
-
-fn common(names: &[&str]) -> Map<String, Value> {
-    Map::from_iter([
-        ("provider".to_owned(), json!({ "enum": names, "description": "Who the account is at." })),
-        (
-            "own_addresses".to_owned(),
-            json!({ "type": "array", "items": { "type": "string" }, "description": "Our addresses and numbers there; never answered." }),
-        ),
-    ])
 }
 
 fn verify() -> Value {

@@ -8,7 +8,7 @@ use serde_json::Value;
 const WRONG: &str = "is not a size; write it like 65536, 64KiB or 1MiB";
 
 /// What is read, for editors. `${…}` is filled in before.
-const PATTERN: &str = r"^\s*([0-9]+\s*([kKmM]?[bB]|[kKmM]([iI][bB])?)?|.*\$\{.+\}.*)\s*$";
+const PATTERN: &str = r"^\s*([0-9]+\s*([kKmMgG]?[bB]|[kKmMgG]([iI][bB])?)?|.*\$\{.+\}.*)\s*$";
 
 /// A number of bytes, as it was written.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ fn parse(text: &str) -> Result<usize, String> {
         "" | "b" => 1,
         "k" | "kb" | "kib" => 1_024,
         "m" | "mb" | "mib" => 1_024 * 1_024,
+        "g" | "gb" | "gib" => 1_024 * 1_024 * 1_024,
         _ => return Err(format!("`{text}` {WRONG}")),
     };
     let number: usize = number.parse().map_err(|_| format!("`{text}` {WRONG}"))?;
@@ -70,7 +71,9 @@ mod tests {
 
     #[test]
     fn sizes_read_as_people_write_them() {
-        for (text, bytes) in [("65536", 65_536), ("64KiB", 65_536), ("1 MiB", 1_048_576), ("10b", 10)] {
+        for (text, bytes) in
+            [("65536", 65_536), ("64KiB", 65_536), ("1 MiB", 1_048_576), ("2GiB", 2_147_483_648), ("10b", 10)]
+        {
             assert_eq!(parse(text).unwrap(), bytes, "{text}");
         }
         assert_eq!(parse("big").unwrap_err(), "`big` is not a size; write it like 65536, 64KiB or 1MiB");

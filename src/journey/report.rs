@@ -1,31 +1,35 @@
 //! The one log line of each step, and what is counted. Taken before something is handed to the store, said once it is durable.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use metrics::{counter, histogram};
 
-use crate::model::{Decision, Event, Outcome, Quarantine, Scope, Send, SendState, Verdict};
+use crate::model::{Decision, Event, Outcome, Quarantine, Scope, Send, SendId, SendState, Verdict};
 use crate::rules::Tally;
-use crate::store::Commit;
+use crate::store::{Commit, EventClaim};
 
 /// What the log and the counters say of a decision.
 pub struct Summary {
-    event: Event,
+    event: Arc<Event>,
     verdicts: Vec<(String, String, Verdict)>,
     errors: Vec<String>,
     quarantines: Vec<Quarantine>,
     paused: Vec<Scope>,
+    own: Option<SendId>,
     at: jiff::Timestamp,
 }
 
 impl Summary {
     /// Taken before the decision is handed to the store.
-    pub fn of(event: &Event, decision: &Decision) -> Self {
+    pub fn of(claim: &EventClaim, decision: &Decision) -> Self {
         let verdicts = decision.trace.matched.iter().flat_map(|rule| {
             rule.actions.iter().map(|action| (rule.rule.clone(), action.action.clone(), action.verdict.clone()))
         });
         let errors = decision.trace.errors.iter().map(|error| error.rule.clone()).collect();
         Self {
-            event: event.clone(),
+            event: Arc::clone(&claim.event),
+            own: claim.own.clone(),
             verdicts: verdicts.collect(),
             errors,
             quarantines: decision.quarantines.clone(),
@@ -76,6 +80,7 @@ impl Summary {
             counter!("rejoinder_guard_pauses_total").increment(1);
             tracing::warn!(scope = %scope, event = %self.event.id, "a cap was reached; paused until resumed");
         }
+        self.report_delivery();
         counter!("rejoinder_events_decided_total", "source" => self.event.source.to_string()).increment(1);
         let waited = self.at.duration_since(self.event.received_at);
         histogram!("rejoinder_decide_delay_seconds").record(waited.as_secs_f64().max(0.0));
@@ -86,22 +91,42 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// What a provider reports of a message from our side; a send of ours that did not reach the contact is a warning.
+    fn report_delivery(&self) {
+        let Some(report) = &self.event.delivery else { return };
+        let (account, status) = (self.event.account.to_string(), report.status.as_str());
+        let own = if self.own.is_some() { "true" } else { "false" };
+        counter!("rejoinder_delivery_reports_total", "account" => account, "status" => status, "own" => own)
+            .increment(1);
+        if let Some(send) = self.own.as_ref().filter(|_| report.status.is_failure()) {
+            tracing::warn!(send = %send, event = %self.event.id, account = %self.event.account, status,
+                permanent = report.is_permanent, reason = report.reason, "a send did not reach the contact");
+        }
+    }
+}
+
 /// What the log and the counters say of a send that did not leave.
-pub struct Withheld(Send);
+pub struct Withheld(Send, &'static str);
 
 impl Withheld {
     /// Taken before the send is handed to the store.
     pub fn of(send: &Send) -> Self {
-        Self(send.clone())
+        Self(send.clone(), "paused")
+    }
+
+    /// Of a send that is put off because its account has to wait.
+    pub fn put_off(send: &Send) -> Self {
+        Self(send.clone(), "account_waits")
     }
 
     /// Says it, once it is known whether it is durable.
     pub fn report(&self, commit: Commit) {
-        let Self(send) = self;
+        let Self(send, postponed_for) = self;
         let (state, reason) = match &send.state {
             SendState::Cancelled { reason } => ("cancelled", reason.as_str()),
             SendState::Held { cause, .. } => ("held", cause.as_str()),
-            _ => ("postponed", "paused"),
+            _ => ("postponed", *postponed_for),
         };
         if commit == Commit::Done {
             counter!("rejoinder_sends_withheld_total", "account" => send.account.to_string(), "state" => state,
@@ -137,6 +162,11 @@ impl SendSummary {
         let labels =
             [("account", account.clone()), ("action", action.to_owned()), ("outcome", self.outcome.to_owned())];
         counter!("rejoinder_attempts_total", &labels).increment(1);
+        if let ([_], [_, ..]) = (send.attempts.as_slice(), send.passed.as_slice()) {
+            counter!("rejoinder_lanes_passed_total", "account" => send.account.to_string()).increment(1);
+            tracing::warn!(send = %send.id, passed = ?send.passed, lane = %send.lane,
+                "its lane went on without the sends before it, which are still tried");
+        }
         histogram!("rejoinder_attempt_seconds", "account" => account).record(self.took.as_secs_f64().max(0.0));
         let said = send.attempts.last().and_then(|attempt| match &attempt.outcome {
             Some(Outcome::Refused { reason } | Outcome::TryLater { reason, .. } | Outcome::Unknown { reason }) => {

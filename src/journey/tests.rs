@@ -13,7 +13,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::engine::{Account, Bells};
 use crate::model::{AccountName, Action, ConversationRecord, Delivery, SourceName};
-use crate::outbox::RetryPolicy;
+use crate::outbox::{OnUnknown, RetryPolicy};
+use crate::provider::Metered;
 use crate::provider::testing::{self, Stage};
 use crate::rules::testing::{book, facts, rules, surroundings};
 use crate::rules::{Depth, decide};
@@ -79,16 +80,26 @@ impl crate::provider::Adapter for Desk {
 }
 
 fn engine(desk: Arc<Desk>) -> Engine {
-    let account =
-        Account { provider: "desk".to_owned(), adapter: desk, http: Arc::new(Stage::default()), concurrency: 1 };
+    let account = Account {
+        provider: "desk".to_owned(),
+        adapter: desk,
+        http: Metered::free(Arc::new(Stage::default()), Clock::system()),
+        concurrency: 1,
+        on_unknown: OnUnknown::default(),
+        bell: tokio::sync::Notify::default(),
+    };
     Engine {
         store: crate::store::memory::open(),
         sources: BTreeMap::new(),
         accounts: BTreeMap::from([(AccountName::from("support"), account)]),
+        alarm: None,
+        retention: SignedDuration::from_hours(30 * 24),
+        pressure: crate::engine::Pressure::default(),
         failures: crate::rules::Tally::default(),
         book: ArcSwap::from_pointee(book(&[], surroundings())),
         clock: Clock::from_fn(testing::now),
         retry: RetryPolicy::default(),
+        patience: crate::engine::Patience::default(),
         lease: SignedDuration::from_secs(60),
         bells: Bells::default(),
     }
@@ -101,6 +112,8 @@ fn source(account: &str) -> Source {
         verifier: Box::new(Anybody),
         mapping: None,
         scheme: "none".to_owned(),
+        polling: crate::engine::Polling::default(),
+        watch: crate::engine::Watch::default(),
     }
 }
 
@@ -186,6 +199,22 @@ fn only_what_could_be_done_twice_is_read_back() {
     }
 }
 
+#[test]
+fn an_account_can_want_its_doubts_held_or_retried() {
+    let note = || Action::Note(crate::model::Note::default());
+    for (on_unknown, action, wanted) in [
+        (OnUnknown::Reconcile, note(), Remedy::Repeat),
+        (OnUnknown::Hold, note(), Remedy::Hold),
+        (OnUnknown::Hold, Action::Close, Remedy::Repeat),
+        (OnUnknown::Retry, note(), Remedy::Repeat),
+    ] {
+        let mut engine = engine(Arc::new(Desk { has_key: true, ..Desk::default() }));
+        engine.accounts.values_mut().for_each(|account| account.on_unknown = on_unknown);
+        let send = Send { state: SendState::Unknown, ..testing::send(action) };
+        assert_eq!(remedy(&engine, &send, send.attempts[0].started_at), wanted, "{on_unknown:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_try_that_was_cut_short_may_have_landed() {
     let engine = engine(Arc::default());
@@ -194,13 +223,93 @@ async fn a_try_that_was_cut_short_may_have_landed() {
         let claim =
             SendClaim { event: facts(json!({})).event, send, conversation: ConversationRecord::default(), fence: 1 };
         let said = ReadBack::Unclear(format!("may have landed: {may_have_landed}"));
-        assert_eq!(read_back(&engine, &claim).await, said);
+        assert_eq!(read_back(&engine, &claim, None).await, Ok(said));
     }
     let send = testing::send(Action::Close);
     let mut claim =
         SendClaim { event: facts(json!({})).event, send, conversation: ConversationRecord::default(), fence: 1 };
-    assert_eq!(carry_out(&engine, &claim).await, Outcome::done());
+    assert_eq!(carry_out(&engine, &claim, None).await.unwrap().outcome, Outcome::done());
     claim.send.account = AccountName::from("gone");
-    assert!(matches!(carry_out(&engine, &claim).await, Outcome::Refused { .. }));
-    assert!(matches!(read_back(&engine, &claim).await, ReadBack::Unclear(_)));
+    assert!(matches!(carry_out(&engine, &claim, None).await.unwrap().outcome, Outcome::Refused { .. }));
+    assert!(matches!(read_back(&engine, &claim, None).await, Ok(ReadBack::Unclear(_))));
+}
+
+#[test]
+fn an_event_waits_for_what_happened_before_it_only_as_long_as_that_may_come() {
+    let at = |seconds: i64| testing::now() + SignedDuration::from_secs(seconds);
+    let window = SignedDuration::from_secs(2);
+    for (happened, wanted) in [(0, Some(2)), (-1, Some(1)), (-2, None), (-3600, None), (60, Some(2))] {
+        assert_eq!(decide_from(at(happened), at(0), window), wanted.map(at), "{happened}");
+    }
+    assert_eq!(decide_from(at(0), at(0), SignedDuration::ZERO), None);
+}
+
+struct Looks;
+
+#[async_trait]
+impl crate::provider::Adapter for Looks {
+    fn normalise(&self, _: &VerifiedDelivery, _: &Value) -> Normalised {
+        Normalised::Unreadable(String::new())
+    }
+    async fn deliver(&self, _: &Call<'_>) -> Outcome {
+        Outcome::done()
+    }
+    async fn read_back(&self, call: &Call<'_>) -> ReadBack {
+        let request = crate::http::Request::new(http::Method::GET, "https://desk.example/".parse().unwrap());
+        match call.http.call(request).await {
+            Ok(_) => ReadBack::Landed { provider_id: None },
+            Err(error) => ReadBack::Unclear(error.to_string()),
+        }
+    }
+    fn base_urls(&self) -> Vec<url::Url> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn a_doubt_is_cleared_up_when_the_provider_is_back() {
+    use crate::store::conformance::sample::{LEASE, at, decision, desk, event, reply};
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let time = Arc::new(AtomicI64::new(0));
+    let clock = || {
+        let time = Arc::clone(&time);
+        Clock::from_fn(move || at(time.load(Ordering::SeqCst)))
+    };
+    let broken = (0..5).map(|_| testing::answer(500, json!({})));
+    let stage = Stage::answering(broken.chain((0..5).map(|_| testing::answer(200, json!({})))).collect::<Vec<_>>());
+    let adapter = Arc::new(Looks);
+    let account = Account {
+        provider: "desk".to_owned(),
+        http: Metered::new(desk(), Arc::new(stage), adapter.as_ref(), clock()),
+        adapter,
+        concurrency: 1,
+        on_unknown: OnUnknown::default(),
+        bell: tokio::sync::Notify::default(),
+    };
+    let engine = Engine { accounts: BTreeMap::from([(desk(), account)]), clock: clock(), ..engine(Arc::default()) };
+    let store = &engine.store;
+    store.accept(event("1", "1")).await.unwrap();
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    let sends = vec![reply(&claim.event, 0, 0)];
+    let id = sends[0].id.clone();
+    store.commit_decision(&claim, Decision { sends, ..decision(&claim) }).await.unwrap();
+    let claim = store.claim_send(&desk(), at(1), LEASE).await.unwrap().unwrap();
+    let mut send = Send { state: SendState::Unknown, ..claim.send.clone() };
+    send.attempts[0].ended_at = Some(at(1));
+    send.attempts[0].outcome = Some(Outcome::Unknown { reason: "500".to_owned() });
+    store.commit_attempt(&claim, send).await.unwrap();
+    for _ in 0..5 {
+        let request = crate::http::Request::new(http::Method::POST, "https://desk.example/".parse().unwrap());
+        engine.accounts[&desk()].http.line(Priority::Reply).call(request).await.unwrap();
+    }
+    for round in 0..2 {
+        time.fetch_add(60, Ordering::SeqCst);
+        let began = std::time::Instant::now();
+        let turn = turn(&engine, &desk()).await;
+        crate::pipeline::deliver_in(&engine, &desk(), turn).await.unwrap();
+        let state = store.send(&id).await.unwrap().unwrap().state;
+        let breaker = engine.accounts[&desk()].http.gate().status().breaker;
+        eprintln!("round {round}: {state:?} after {:?}, breaker {breaker:?}", began.elapsed());
+    }
+    assert_eq!(store.send(&id).await.unwrap().unwrap().state, SendState::Delivered);
 }

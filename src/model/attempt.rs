@@ -55,6 +55,30 @@ impl Outcome {
     }
 }
 
+/// What reading a conversation back showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// It is there.
+    Landed {
+        /// The provider's id of it.
+        provider_id: Option<String>,
+    },
+    /// It is not there, and would be.
+    Absent,
+    /// Cannot be told, for this reason.
+    Unclear(String),
+}
+
+/// What the provider answered to the call that decided how an attempt came out, as far as it may be kept.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, capped and without what people wrote, addresses and secrets; empty where there was none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
+}
+
 /// One try of a send. Its start is durable before the call: a try without an end is one that a crash cut short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
@@ -68,4 +92,14 @@ pub struct Attempt {
     /// How it came out; absent while it runs, and after a crash until somebody takes the send up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// What the provider answered; absent where no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answered>,
+}
+
+impl Attempt {
+    /// A try that is about to be made.
+    pub fn begun(number: u32, started_at: Timestamp) -> Self {
+        Self { number, started_at, ended_at: None, outcome: None, answer: None }
+    }
 }

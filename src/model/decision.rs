@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::control::Control;
-use super::ids::{BookHash, EventId, WindowKey};
+use super::ids::{BookHash, EventId, SendId, WindowKey};
 use super::mode::Mode;
 use super::record::{ContactRecord, ConversationRecord};
 use super::send::{CancelOn, HoldCause, Send};
@@ -151,6 +151,10 @@ pub struct Trace {
     pub errors: Vec<RuleError>,
     /// How many rules were asked: those that the index did not rule out beforehand.
     pub rules_evaluated: usize,
+    /// When something happened that was decided before this event, though it happened later: the event came too late to
+    /// be put in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_after: Option<Timestamp>,
     /// Every rule that did not match, with its findings. Filled for `explain` only; it is recomputed, not stored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unmatched: Vec<UnmatchedRule>,
@@ -246,11 +250,23 @@ pub struct Decision {
     /// What this event calls off among the sends that wait in its lane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancels: Option<CancelOn>,
+    /// The replies that waited for the end of a burst, and in whose place it puts its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<Superseded>,
     /// Why.
     pub trace: Trace,
     /// What was remembered when it was decided, so that the why-not of every other rule can be worked out later.
     #[serde(default)]
     pub seen: Seen,
+}
+
+/// A reply in whose place another one is put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Superseded {
+    /// The send.
+    pub send: SendId,
+    /// The rule that had asked for it.
+    pub rule: String,
 }
 
 /// What was remembered when an event was decided, as far as conditions can look at it.

@@ -7,6 +7,8 @@ use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use url::form_urlencoded;
 
+use super::multipart;
+
 /// The most fields of a form that is read. Senders write a few dozen.
 const MAX_FIELDS: usize = 1024;
 
@@ -32,10 +34,14 @@ impl Delivery {
         }
     }
 
-    /// The fields of a form, in order, where the content type says that the body is one; nothing where it is something
-    /// else, or has more than 1024 fields.
+    /// The fields of a form, in order, where the content type says that the body is one, urlencoded or multipart; nothing
+    /// where it is something else, or has more than 1024 fields.
     pub fn form(&self) -> Option<Vec<(String, String)>> {
-        let kind = self.header(CONTENT_TYPE.as_str())?.split(';').next()?.trim();
+        let content_type = self.header(CONTENT_TYPE.as_str())?;
+        let kind = content_type.split(';').next()?.trim();
+        if kind.eq_ignore_ascii_case("multipart/form-data") {
+            return multipart::fields(content_type, &self.body, MAX_FIELDS);
+        }
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return None;
         }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::action::{HttpCall, Note, OutgoingAttachment, Reply, SnippetCall};
+use super::attempt::Answered;
 use super::decision::{ActionTrace, Decision, Finding, Seen};
 use super::event::{Contact, Event, Message, Unreadable};
 use super::record::{ContactRecord, ConversationRecord};
@@ -24,6 +25,7 @@ discreet! {
     Event: |it| { id: it.id, kind: it.kind, source: it.source, at: it.at, message: it.message }
     Message: |it| { id: it.id, direction: it.direction, author: it.author, characters: it.full_text.chars().count() }
     Contact: |it| { id: it.id }
+    Answered: |it| { status: it.status }
     Unreadable: |it| { base64_bytes: it.body.len() }
     Reply: |it| { kind: it.kind, characters: it.text.chars().count(), also: it.also }
     Note: |it| { characters: it.text.chars().count(), paged: it.page.len(), also: it.also }

@@ -255,8 +255,37 @@ pub enum DeliveryStatus {
     Complained,
 }
 
+impl DeliveryStatus {
+    /// Every status.
+    pub const ALL: [Self; 7] =
+        [Self::Sent, Self::Delayed, Self::Delivered, Self::Opened, Self::Bounced, Self::Failed, Self::Complained];
+
+    /// The word in rules, lists and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Delayed => "delayed",
+            Self::Delivered => "delivered",
+            Self::Opened => "opened",
+            Self::Bounced => "bounced",
+            Self::Failed => "failed",
+            Self::Complained => "complained",
+        }
+    }
+
+    /// Whether the message did not reach the contact.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Bounced | Self::Failed)
+    }
+
+    /// Whether the message left the provider and did not come back.
+    pub fn means_taken(self) -> bool {
+        !self.is_failure() && self != Self::Delayed
+    }
+}
+
 /// A provider's report on a message from our side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryReport {
     /// What became of it.
@@ -264,6 +293,12 @@ pub struct DeliveryReport {
     /// Another message to the same address would fail as well.
     #[serde(default)]
     pub is_permanent: bool,
+    /// The provider's word for why, such as `transient`; never a sentence, which could hold an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The provider's id of the message, by which a send of ours is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
 }
 
 /// What an adapter reads out of a delivery: an event without the things only the receiver knows.
@@ -302,6 +337,10 @@ pub struct Event {
     pub at: Timestamp,
     /// When it arrived here.
     pub received_at: Timestamp,
+    /// Not decided before, so that what happened earlier and is still on its way comes first. Only where the provider
+    /// says when things happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide_from: Option<Timestamp>,
     /// The thread.
     pub conversation: Conversation,
     /// The person.

@@ -13,7 +13,10 @@ pub mod event;
 pub mod findings;
 pub mod ids;
 pub mod mode;
+mod multipart;
+pub mod position;
 pub mod record;
+pub mod reported;
 pub mod send;
 pub mod window;
 
@@ -21,10 +24,10 @@ pub use action::{
     Action, Assign, HOOK_ACCOUNT, HttpCall, HttpMethod, Note, OutgoingAttachment, Paged, Reply, ReplyFormat, ReplyKind,
     SnippetCall, TagChange,
 };
-pub use attempt::{Attempt, Outcome};
+pub use attempt::{Answered, Attempt, Outcome, ReadBack};
 pub use capability::{Capability, Support};
 pub use control::{Control, ControlChange, Controls, Pause, Scope};
-pub use decision::{Decision, Finding, GuardStep, MatchedRule, OnError, Trace, Verdict};
+pub use decision::{Decision, Finding, GuardStep, MatchedRule, OnError, Superseded, Trace, Verdict};
 pub use delivery::Delivery;
 pub use event::{
     Attachment, Author, Contact, Conversation, DeliveryReport, DeliveryStatus, Direction, Draft, Event, EventKind,
@@ -32,6 +35,8 @@ pub use event::{
 };
 pub use ids::{AccountName, BookHash, EventId, LaneKey, QuarantineId, SendId, SourceName, WindowKey};
 pub use mode::Mode;
+pub use position::{Position, Stretch};
 pub use record::{ContactRecord, ConversationRecord, Facts};
-pub use send::{CancelOn, HoldCause, Send, SendState};
+pub use reported::Reported;
+pub use send::{CancelOn, HoldCause, SUPERSEDED, Send, SendState, Settling};
 pub use window::{CapScope, Curbs, Hand, Quarantine, Window};

@@ -1,6 +1,7 @@
 //! What is remembered of a conversation and of a contact between events, and the facts that a decision is made from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::control::{Control, Scope};
 use super::decision::Decision;
 use super::event::Event;
 use super::mode::Mode;
+use super::send::Send;
 use super::window::Curbs;
 
 /// What is remembered of a conversation.
@@ -28,6 +30,8 @@ pub struct ConversationRecord {
     pub last_human: Option<Timestamp>,
     /// When the automatic reply that was decided last is due, which may be to come.
     pub last_automatic: Option<Timestamp>,
+    /// When the latest event happened that was decided, where the provider says when things happen.
+    pub latest: Option<Timestamp>,
     /// When it was closed, unless something happened in it since.
     pub closed_at: Option<Timestamp>,
 }
@@ -49,8 +53,8 @@ pub struct ContactRecord {
 /// Everything a decision is made from. Deciding reads nothing else: no store, no clock, no chance.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// What happened.
-    pub event: Event,
+    /// What happened. Shared, because an event is large and nobody changes it.
+    pub event: Arc<Event>,
     /// The conversation until now.
     pub conversation: ConversationRecord,
     /// The correspondent until now.
@@ -59,6 +63,8 @@ pub struct Facts {
     pub is_own: bool,
     /// How many sends of ours led to this event, one from the other: 0 for what somebody else did.
     pub depth: u8,
+    /// The replies of the conversation that wait for the end of a burst.
+    pub settling: Vec<Send>,
     /// What was counted, and what people ordered.
     pub curbs: Curbs,
     /// The time of the decision.
@@ -67,7 +73,7 @@ pub struct Facts {
 
 impl Facts {
     /// The facts from which a decision was made, as far as they were stored with it: all that conditions can look at.
-    pub fn seen(event: Event, decision: &Decision) -> Self {
+    pub fn seen(event: impl Into<Arc<Event>>, decision: &Decision) -> Self {
         let seen = &decision.seen;
         let mut facts = Self::fresh(event, decision.at);
         facts.conversation.state = seen.state.clone();
@@ -85,13 +91,14 @@ impl Facts {
     }
 
     /// The facts of an event about which nothing is remembered.
-    pub fn fresh(event: Event, now: Timestamp) -> Self {
+    pub fn fresh(event: impl Into<Arc<Event>>, now: Timestamp) -> Self {
         Self {
-            event,
+            event: event.into(),
             conversation: ConversationRecord::default(),
             contact: ContactRecord::default(),
             is_own: false,
             depth: 0,
+            settling: Vec::new(),
             curbs: Curbs::default(),
             now,
         }

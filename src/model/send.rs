@@ -9,6 +9,7 @@ use super::attempt::{Attempt, Outcome};
 use super::control::Scope;
 use super::event::Event;
 use super::ids::{AccountName, EventId, LaneKey, SendId, WindowKey};
+use super::reported::Reported;
 use super::window::Hand;
 
 /// What cancels a send that waits for its time.
@@ -44,11 +45,13 @@ pub enum HoldCause {
     Paused,
     /// Another rule, which says `on_error: hold`, failed on the same event.
     RuleError,
+    /// It may have been done, and no program can tell.
+    Unknown,
 }
 
 impl HoldCause {
     /// Every cause.
-    pub const ALL: [Self; 3] = [Self::Approval, Self::Paused, Self::RuleError];
+    pub const ALL: [Self; 4] = [Self::Approval, Self::Paused, Self::RuleError, Self::Unknown];
 
     /// The word in lists and labels.
     pub fn as_str(self) -> &'static str {
@@ -56,6 +59,7 @@ impl HoldCause {
             Self::Approval => "approval",
             Self::Paused => "paused",
             Self::RuleError => "rule_error",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -116,15 +120,44 @@ impl SendState {
         }
     }
 
+    /// Why it stands there, in words.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Held { reason, .. }
+            | Self::Cancelled { reason }
+            | Self::Dead { reason }
+            | Self::Dropped { reason } => Some(reason),
+            Self::Pending | Self::Unknown | Self::Delivered | Self::Confirmed => None,
+        }
+    }
+
     /// Whether the engine still has something to do with it.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Pending | Self::Unknown)
+    }
+
+    /// Whether it still waits for something: its time, its turn, certainty, or a person.
+    pub fn is_unsettled(&self) -> bool {
+        self.is_open() || self.awaits_person()
     }
 
     /// Whether a person may have something to do with it.
     pub fn awaits_person(&self) -> bool {
         matches!(self, Self::Held { .. } | Self::Dead { .. })
     }
+}
+
+/// The reason of a send in whose place a later one was put.
+pub const SUPERSEDED: &str = "superseded";
+
+/// A reply that waits for the end of a burst of messages: if a message that arrives until then is answered, that answer
+/// takes its place, as if it had never been decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Settling {
+    /// When the burst is over, unless another message arrives.
+    pub until: Timestamp,
+    /// The keys of the responses that were remembered when it was decided.
+    pub responses: Vec<String>,
 }
 
 /// One action to be carried out at a provider; lives in the outbox.
@@ -180,6 +213,15 @@ pub struct Send {
     /// The id under which a webhook confirms it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Until when later sends of its lane wait for it; where it was tried and is to be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane_until: Option<Timestamp>,
+    /// Sends of its lane that should have left before it, and that it did not wait for any longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<SendId>,
+    /// It waits for the end of a burst of messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<Settling>,
     /// How often the conversation was read back without a clear answer.
     #[serde(default)]
     pub read_backs: u32,
@@ -192,6 +234,9 @@ pub struct Send {
     /// What people did to it, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hands: Vec<Hand>,
+    /// What the provider reported after it had taken it, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Reported>,
 }
 
 impl Send {
@@ -219,10 +264,14 @@ impl Send {
             attempts: Vec::new(),
             provider_id: None,
             request_id: None,
+            lane_until: None,
+            passed: Vec::new(),
+            settling: None,
             read_backs: 0,
             renewed_after: 0,
             redriven_after: 0,
             hands: Vec::new(),
+            report: None,
         }
     }
 
@@ -250,11 +299,17 @@ impl Send {
             self.expires = self.expires.map(|expires| expires.saturating_add(longer).unwrap_or(Timestamp::MAX));
         }
         (self.state, self.due, self.read_backs) = (SendState::Pending, now, 0);
+        (self.lane_until, self.settling) = (None, None);
     }
 
     /// Whether an earlier try may have reached the provider.
     pub fn was_tried(&self) -> bool {
         !self.attempts.is_empty()
+    }
+
+    /// When its turn first came; since a person last redrove it, if one did. None before it was tried.
+    pub fn turn(&self) -> Option<Timestamp> {
+        self.attempts.get(self.redriven_after).map(|attempt| attempt.started_at)
     }
 
     /// Since when it may have landed under its present key without our knowing: when the first try began that came out

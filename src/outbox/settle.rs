@@ -2,9 +2,11 @@
 //! Calls nobody: what happened goes in, what is next comes out.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::RetryPolicy;
-use crate::model::{Attempt, Outcome, Send, SendState};
+use crate::model::{Answered, Attempt, HoldCause, Outcome, ReadBack, Send, SendState};
 
 /// How long after a try of unknown outcome the conversation is read back: the provider may still be at it, and may take a
 /// while to show it.
@@ -24,18 +26,43 @@ pub enum Remedy {
     ReadBack,
     /// By doing it again: the provider recognises the repeat by its key, or a repeat does no harm.
     Repeat,
+    /// By a person.
+    Hold,
 }
 
-/// The send after an attempt that began at `started_at` and came out as `outcome`.
-pub fn after_attempt(
-    mut send: Send,
-    started_at: Timestamp,
-    outcome: Outcome,
-    remedy: Remedy,
-    policy: &RetryPolicy,
-    now: Timestamp,
-) -> Send {
-    record(&mut send, started_at, &outcome, now);
+/// What an account wants done about sends of unknown outcome that could be done twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// The conversation is read back, or the send is repeated under its key; what cannot be told so is held for a person.
+    #[default]
+    Reconcile,
+    /// Held for a person at once.
+    Hold,
+    /// Sent again without looking: the contact may get it twice.
+    Retry,
+}
+
+impl OnUnknown {
+    /// Every word.
+    pub const NAMES: [&str; 3] = ["reconcile", "hold", "retry"];
+}
+
+/// One try: when it began, how it came out, and what was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// When the call was about to be made.
+    pub started_at: Timestamp,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What the provider answered, where it did.
+    pub answer: Option<Answered>,
+}
+
+/// The send after an attempt.
+pub fn after_attempt(mut send: Send, tried: Tried, remedy: Remedy, policy: &RetryPolicy, now: Timestamp) -> Send {
+    let outcome = tried.outcome.clone();
+    record(&mut send, tried, now);
     match outcome {
         Outcome::Delivered { provider_id, request_id } => {
             send.state = SendState::Delivered;
@@ -50,10 +77,24 @@ pub fn after_attempt(
             match remedy {
                 Remedy::ReadBack => send.due = settled_at(&send),
                 Remedy::Repeat => again(&mut send, &reason, None, policy, now),
+                Remedy::Hold => send.state = in_doubt(&reason),
             }
         }
     }
     send
+}
+
+/// The send of unknown outcome that a person shall look at without further tries: the program ended during one.
+pub fn held_in_doubt(mut send: Send, now: Timestamp) -> Send {
+    close_cut_short(&mut send, now);
+    send.state = in_doubt("it was not seen how the last attempt ended");
+    send
+}
+
+/// Waits for a person, who can look where no program can.
+fn in_doubt(why: &str) -> SendState {
+    let reason = format!("{why}; it may have arrived: look into the conversation, then confirm, release or drop it");
+    SendState::Held { cause: HoldCause::Unknown, reason }
 }
 
 /// When the conversation of a send of unknown outcome can be read back at the earliest.
@@ -68,32 +109,24 @@ pub fn wait_to_read_back(mut send: Send) -> Send {
     send
 }
 
-/// The send after its conversation was read back: `Some(true)` it is there, `Some(false)` it is not, `None` cannot be told.
-pub fn after_read_back(
-    mut send: Send,
-    found: Option<bool>,
-    provider_id: Option<String>,
-    policy: &RetryPolicy,
-    now: Timestamp,
-) -> Send {
+/// The send after its conversation was read back.
+pub fn after_read_back(mut send: Send, told: ReadBack, policy: &RetryPolicy, now: Timestamp) -> Send {
     close_cut_short(&mut send, now);
-    match found {
-        Some(true) => {
+    match told {
+        ReadBack::Landed { provider_id } => {
             send.state = SendState::Delivered;
             send.provider_id = provider_id;
         }
-        Some(false) => {
+        ReadBack::Absent => {
             send.state = SendState::Pending;
             send.read_backs = 0;
             again(&mut send, "it never arrived", None, policy, now);
         }
-        None => {
+        ReadBack::Unclear(why) => {
             send.read_backs += 1;
             send.due = later(now, SETTLING * (1 << send.read_backs.min(6)));
             if send.read_backs >= READ_BACKS {
-                let reason =
-                    "unknown: it may have arrived; look into the conversation, then redrive or drop it".to_owned();
-                send.state = SendState::Dead { reason };
+                send.state = in_doubt(&format!("read back {READ_BACKS} times without a clear answer ({why})"));
             }
         }
     }
@@ -116,6 +149,14 @@ pub fn postponed(mut send: Send, now: Timestamp) -> Send {
     send
 }
 
+/// The send that was taken up and not made, because its account has to wait so long: no attempt is spent, and what comes
+/// behind it in its lane waits as well.
+pub fn put_back(send: Send, wait: SignedDuration, now: Timestamp) -> Send {
+    let (state, due) = (send.state.clone(), later(now, wait));
+    let lane_until = send.lane_until.or(Some(due));
+    Send { due, lane_until, ..withheld(send, state) }
+}
+
 /// Due again later, unless that was the last attempt.
 fn again(send: &mut Send, reason: &str, after: Option<SignedDuration>, policy: &RetryPolicy, now: Timestamp) {
     let all = send.attempts.len();
@@ -123,24 +164,28 @@ fn again(send: &mut Send, reason: &str, after: Option<SignedDuration>, policy: &
     match policy.wait(tries.max(1), after, seed(send)) {
         Some(wait) => send.due = later(now, wait),
         None => {
-            let doubt = if send.state == SendState::Unknown { ", unknown whether one arrived" } else { "" };
-            send.state = SendState::Dead { reason: format!("given up after {all} attempts{doubt}: {reason}") };
+            let given_up = format!("given up after {all} attempts: {reason}");
+            send.state = match send.state {
+                SendState::Unknown => in_doubt(&given_up),
+                _ => SendState::Dead { reason: given_up },
+            };
         }
     }
 }
 
 /// Writes the outcome into the attempt that is under way. A send of unknown outcome is taken up as it was, so that its
 /// repeat is an attempt of its own.
-fn record(send: &mut Send, started_at: Timestamp, outcome: &Outcome, now: Timestamp) {
-    let (ended_at, outcome) = (Some(now), Some(outcome.clone()));
+fn record(send: &mut Send, tried: Tried, now: Timestamp) {
+    let Tried { started_at, outcome, answer } = tried;
+    let (ended_at, outcome) = (Some(now), Some(outcome));
     match send.attempts.last_mut() {
         Some(attempt) if send.state == SendState::Pending && attempt.ended_at.is_none() => {
-            (attempt.ended_at, attempt.outcome) = (ended_at, outcome);
+            (attempt.ended_at, attempt.outcome, attempt.answer) = (ended_at, outcome, answer);
         }
         _ => {
             close_cut_short(send, now);
             let number = u32::try_from(send.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-            send.attempts.push(Attempt { number, started_at, ended_at, outcome });
+            send.attempts.push(Attempt { number, started_at, ended_at, outcome, answer });
         }
     }
 }
@@ -191,13 +236,17 @@ mod tests {
             fresh_from: None,
             depth: 0,
             state: SendState::Pending,
-            attempts: vec![Attempt { number: 1, started_at: at(0), ended_at: None, outcome: None }],
+            attempts: vec![Attempt::begun(1, at(0))],
             provider_id: None,
             request_id: None,
+            lane_until: None,
+            passed: Vec::new(),
+            settling: None,
             read_backs: 0,
             renewed_after: 0,
             redriven_after: 0,
             hands: Vec::new(),
+            report: None,
         }
     }
 
@@ -211,11 +260,14 @@ mod tests {
 
     fn attempt(send: Send, outcome: Outcome, remedy: Remedy) -> Send {
         let policy = RetryPolicy { attempts: 3, ..RetryPolicy::default() };
-        let mut send = after_attempt(send, at(10), outcome, remedy, &policy, at(20));
+        let answer = Some(Answered { status: 429, body: String::new() });
+        let tried = Tried { started_at: at(10), outcome, answer: answer.clone() };
+        let mut send = after_attempt(send, tried, remedy, &policy, at(20));
+        assert_eq!(send.attempts.last().unwrap().answer, answer);
         // What the store does when the send is claimed again.
         if send.state == SendState::Pending {
             let number = send.attempts.len() as u32 + 1;
-            send.attempts.push(Attempt { number, started_at: at(30), ended_at: None, outcome: None });
+            send.attempts.push(Attempt::begun(number, at(30)));
         }
         send
     }
@@ -227,12 +279,22 @@ mod tests {
         let doubtful = attempt(refused_once, unknown(), Remedy::Repeat);
         assert_eq!((doubtful.state.clone(), doubtful.in_doubt_since()), (SendState::Unknown, Some(at(30))));
         let given_up = attempt(doubtful.clone(), busy(), Remedy::Repeat);
-        let SendState::Dead { reason } = &given_up.state else { panic!("{given_up:?}") };
-        assert_eq!(reason, "given up after 3 attempts, unknown whether one arrived: 429");
+        let SendState::Held { cause: HoldCause::Unknown, reason } = &given_up.state else { panic!("{given_up:?}") };
+        assert!(reason.starts_with("given up after 3 attempts: 429; it may have arrived"), "{reason}");
         let renewed = Send { renewed_after: 3, state: SendState::Pending, ..given_up.clone() };
         assert_eq!((given_up.in_doubt_since(), renewed.in_doubt_since()), (Some(at(30)), None));
         let numbers: Vec<u32> = given_up.attempts.iter().map(|attempt| attempt.number).collect();
         assert_eq!(numbers, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_send_that_has_to_wait_spends_no_attempt() {
+        let wait = SignedDuration::from_secs(60);
+        let back = put_back(running(), wait, at(10));
+        assert_eq!((back.state, back.attempts.len(), back.due), (SendState::Pending, 0, at(70)));
+        let doubtful = Send { state: SendState::Unknown, ..running() };
+        let back = put_back(doubtful, wait, at(10));
+        assert_eq!((back.state, back.attempts.len(), back.due), (SendState::Unknown, 1, at(70)));
     }
 
     #[test]
@@ -243,7 +305,7 @@ mod tests {
         assert_eq!(repeated.state, SendState::Unknown);
         let names: Vec<_> = repeated.attempts.iter().map(|one| one.outcome.as_ref().map(Outcome::name)).collect();
         assert_eq!(names, [Some("unknown"), Some("try_later")]);
-        let read = after_read_back(cut.clone(), Some(false), None, &RetryPolicy::default(), at(20));
+        let read = after_read_back(cut.clone(), ReadBack::Absent, &RetryPolicy::default(), at(20));
         assert_eq!((read.state, read.attempts[0].ended_at), (SendState::Pending, Some(at(20))));
         assert_eq!((settled_at(&cut), wait_to_read_back(cut).due), (at(10), at(10)));
     }
@@ -254,8 +316,19 @@ mod tests {
         assert_eq!(send.due, at(30));
         for _ in 0..READ_BACKS {
             assert_eq!(send.state, SendState::Unknown);
-            send = after_read_back(send, None, None, &RetryPolicy::default(), at(30));
+            send = after_read_back(send, ReadBack::Unclear("too long".to_owned()), &RetryPolicy::default(), at(30));
         }
-        assert!(matches!(send.state, SendState::Dead { reason } if reason.starts_with("unknown")));
+        let SendState::Held { cause: HoldCause::Unknown, reason } = send.state else { panic!("{:?}", send.state) };
+        assert!(reason.starts_with("read back 10 times without a clear answer (too long); it may have"), "{reason}");
+    }
+
+    #[test]
+    fn a_doubt_is_held_at_once_where_a_person_wants_to_look() {
+        let held = |send: &Send| matches!(send.state, SendState::Held { cause: HoldCause::Unknown, .. });
+        let doubtful = attempt(running(), unknown(), Remedy::Hold);
+        assert!(held(&doubtful) && doubtful.in_doubt_since().is_some());
+        let cut = held_in_doubt(Send { state: SendState::Unknown, ..running() }, at(20));
+        assert!(held(&cut) && cut.attempts[0].ended_at == Some(at(20)));
+        assert_eq!(attempt(running(), busy(), Remedy::Hold).state, SendState::Pending);
     }
 }

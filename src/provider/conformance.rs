@@ -14,7 +14,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use super::{Adapter, Call, Normalised, PROVIDERS, Provider, ReadBack, Vault};
+use super::listing::FILTERS;
+use super::registration::{EndpointChange, PLACEHOLDERS};
+use super::{
+    Adapter, Call, ConversationQuery, Endpoints, ListedConversation, Lists, Normalised, PROVIDERS, Provider, ReadBack,
+    ReadError, Reading, RegisteredEndpoint, Registration, Vault,
+};
 use crate::http::{CallError, Http, Request, Response};
 use crate::model::capability::CAPABILITIES;
 use crate::model::{
@@ -57,7 +62,7 @@ struct Subject<'a> {
 
 type Promise = fn(&Subject<'_>, &dyn Adapter) -> Result<(), String>;
 
-const PROMISES: [(&str, Promise); 7] = [
+const PROMISES: [(&str, Promise); 9] = [
     ("takes a stand on every capability", takes_a_stand_on_every_capability),
     ("refuses unknown keys", refuses_unknown_keys),
     ("reads its deliveries, and the same one under the same key", reads_its_deliveries_under_stable_keys),
@@ -65,6 +70,8 @@ const PROMISES: [(&str, Promise); 7] = [
     ("gives every answer its outcome", gives_every_answer_its_outcome),
     ("makes the same request in every attempt", makes_the_same_request_in_every_attempt),
     ("shows no secret", shows_no_secret),
+    ("lists what it offers to list, and says that it has no other list", lists_what_it_offers),
+    ("says how it is registered, and tells no secret in an error", says_how_it_is_registered),
 ];
 
 /// The promises that do not hold, with the reason.
@@ -226,6 +233,109 @@ fn shows_no_secret(subject: &Subject<'_>, adapter: &dyn Adapter) -> Result<(), S
     }
 }
 
+/// Every list that is offered is asked for and passes on how long to wait; no other is, and no answer makes it panic.
+fn lists_what_it_offers(_: &Subject<'_>, adapter: &dyn Adapter) -> Result<(), String> {
+    let lists = adapter.lists();
+    if let Some(conversations) = lists.conversations {
+        let is_known = conversations.filters.iter().all(|name| FILTERS.contains(name));
+        let has_status = conversations.filters.contains(&"status");
+        expect(is_known && has_status != conversations.statuses.is_empty(), || format!("{conversations:?}"))?;
+    }
+    let has_conversations = lists.conversations.is_some();
+    let offered = [has_conversations, has_conversations, lists.members, lists.snippets];
+    for (place, error) in asked(adapter, answer(429)).into_iter().enumerate() {
+        let wait = Some(SignedDuration::from_secs(30));
+        let holds = match (offered[place], &error) {
+            (true, Some(ReadError::TryLater { after, .. })) => *after == wait,
+            (false, Some(ReadError::Refused(_))) => true,
+            _ => false,
+        };
+        expect(holds, || format!("list {place}: {error:?}"))?;
+    }
+    let config = Config { cases: 128, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let words = "id type data conversations messages conversationItems items hasMore paginationToken cursor createdAt \
+                 dateAdded timestamp direction inbound messageType TYPE_EMAIL meta email messageIds nextPage users members";
+    let verdict = runner.run(&any_json(words.split(' ').map(str::to_owned).collect()), |json| {
+        let body = json.to_string().into_bytes();
+        asked(adapter, Ok(Response { status: 200, headers: HeaderMap::new(), body }));
+        Ok(())
+    });
+    verdict.map_err(|error| error.to_string())
+}
+
+/// Steps name the address; an API for endpoints passes on how long to wait, quotes nobody, and no answer makes it panic.
+fn says_how_it_is_registered(_: &Subject<'_>, adapter: &dyn Adapter) -> Result<(), String> {
+    let endpoints = match adapter.registration() {
+        Registration::ByHand(steps) => {
+            let names_it = steps.iter().any(|step| step.contains(PLACEHOLDERS[0]));
+            return expect(names_it, || format!("no step names the address: {steps:?}"));
+        }
+        Registration::Api(endpoints) => endpoints,
+    };
+    for error in registered(endpoints, &answer(429)).into_iter().flatten() {
+        let wait = Some(SignedDuration::from_secs(30));
+        let holds = match &error {
+            ReadError::TryLater { after, .. } => *after == wait,
+            // What the API cannot do is not asked for.
+            ReadError::Refused(reason) => !reason.contains("429"),
+        };
+        expect(holds, || format!("{error:?}"))?;
+    }
+    for status in [400, 500] {
+        let errors = registered(endpoints, &answer(status)).map(|error| format!("{error:?}")).join(" ");
+        expect(!errors.contains(SECRET) && !errors.contains(PRIVATE), || errors.clone())?;
+    }
+    let config = Config { cases: 128, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let words =
+        "webhooks webhook endpoints endpoint events id url status signingSecrets signingSecret value data createdAt";
+    let verdict = runner.run(&any_json(words.split(' ').map(str::to_owned).collect()), |json| {
+        let body = json.to_string().into_bytes();
+        registered(endpoints, &Ok(Response { status: 200, headers: HeaderMap::new(), body }));
+        Ok(())
+    });
+    verdict.map_err(|error| error.to_string())
+}
+
+/// Lists, makes, changes and reads endpoints, every call being answered the same; the errors, in this order.
+fn registered(endpoints: &dyn Endpoints, answer: &Result<Response, CallError>) -> [Option<ReadError>; 5] {
+    let http = Always(answer.clone());
+    let read = Reading { http: &http, vault: &NoVault, now: now() };
+    let url: url::Url = "https://rejoinder.example/webhooks/inbox".parse().unwrap();
+    let one = RegisteredEndpoint { id: "one".to_owned(), url: url.to_string(), ..RegisteredEndpoint::default() };
+    [
+        run(endpoints.list(&read)).err(),
+        run(endpoints.create(&read, &url)).err(),
+        run(endpoints.change(&read, &one, EndpointChange::Pause)).err(),
+        run(endpoints.change(&read, &one, EndpointChange::Delete)).err(),
+        run(endpoints.stored(&read, &one, now(), None)).err(),
+    ]
+}
+
+/// Answers every call the same.
+struct Always(Result<Response, CallError>);
+
+#[async_trait]
+impl Http for Always {
+    async fn call(&self, _: Request) -> Result<Response, CallError> {
+        self.0.clone()
+    }
+}
+
+/// Asks for conversations, messages, members and snippets, every call being answered the same; the errors, in this order.
+fn asked(adapter: &dyn Adapter, answer: Result<Response, CallError>) -> [Option<ReadError>; 4] {
+    let http = Always(answer);
+    let read = Reading { http: &http, vault: &NoVault, now: now() };
+    let row = ListedConversation { id: "12345".to_owned(), ..ListedConversation::default() };
+    [
+        run(adapter.conversations(&read, &ConversationQuery::default(), None)).err(),
+        run(adapter.messages(&read, &row, None)).err(),
+        run(adapter.members(&read, None)).err(),
+        run(adapter.snippets(&read, None)).err(),
+    ]
+}
+
 // ---- what the promises are tried with
 
 /// The time at which everything happens.
@@ -314,6 +424,7 @@ pub(super) fn event(draft: Draft, raw: Value) -> Event {
         kind: draft.kind,
         at: draft.at.unwrap_or_else(now),
         received_at: now(),
+        decide_from: None,
         conversation: draft.conversation,
         contact: draft.contact,
         message: draft.message,
@@ -362,13 +473,17 @@ pub(super) fn send(action: Action) -> Send {
         fresh_from: None,
         depth: 0,
         state: SendState::Pending,
-        attempts: vec![Attempt { number: 1, started_at: now(), ended_at: None, outcome: None }],
+        attempts: vec![Attempt::begun(1, now())],
         provider_id: None,
         request_id: None,
+        lane_until: None,
+        passed: Vec::new(),
+        settling: None,
         read_backs: 0,
         renewed_after: 0,
         redriven_after: 0,
         hands: Vec::new(),
+        report: None,
     }
 }
 
@@ -381,11 +496,18 @@ fn deliver(adapter: &dyn Adapter, answer: &Result<Response, CallError>, attempt:
     let text = format!("It left today, {PRIVATE}.");
     let mut send = send(Action::Reply(Reply { html: format!("<p>{text}</p>"), text, ..Reply::default() }));
     for number in 2..=attempt {
-        send.attempts.push(Attempt { number, started_at: now(), ended_at: None, outcome: None });
+        send.attempts.push(Attempt::begun(number, now()));
     }
     let (http, event) = (OneAnswer::new(answer.clone()), sample_event());
-    let call =
-        Call { send: &send, event: &event, may_have_landed: attempt > 1, now: now(), http: &http, vault: &NoVault };
+    let call = Call {
+        send: &send,
+        event: &event,
+        may_have_landed: attempt > 1,
+        taken: &[],
+        now: now(),
+        http: &http,
+        vault: &NoVault,
+    };
     let outcome = run(adapter.deliver(&call));
     (outcome, http.seen.into_inner().unwrap())
 }
@@ -458,6 +580,8 @@ enum Flaw {
     ChangesItsRequest,
     KeepsTheKeyBack,
     Quotes,
+    OffersAListItHasNot,
+    ForgetsTheAddress,
 }
 
 /// A provider with one flaw.
@@ -548,6 +672,14 @@ impl Adapter for PlantedAccount {
     fn base_urls(&self) -> Vec<url::Url> {
         Vec::new()
     }
+
+    fn lists(&self) -> Lists {
+        Lists { members: self.0 == Flaw::OffersAListItHasNot, ..Lists::default() }
+    }
+
+    fn registration(&self) -> Registration<'_> {
+        Registration::ByHand(if self.0 == Flaw::ForgetsTheAddress { &["ask the desk"] } else { &["enter {url}"] })
+    }
 }
 
 fn draft() -> Draft {
@@ -566,7 +698,9 @@ fn draft() -> Draft {
 #[test]
 fn a_provider_that_breaks_a_promise_is_found() {
     let names: Vec<&str> = PROMISES.iter().map(|(name, _)| *name).collect();
-    let [capability, unknown_key, delivery, anything, outcome, request, secret] = names[..] else { panic!() };
+    let [capability, unknown_key, delivery, anything, outcome, request, secret, list, registration] = names[..] else {
+        panic!()
+    };
     for (flaw, expected) in [
         (Flaw::None, vec![]),
         (Flaw::ForgetsACapability, vec![capability]),
@@ -580,6 +714,8 @@ fn a_provider_that_breaks_a_promise_is_found() {
         (Flaw::ChangesItsRequest, vec![request]),
         (Flaw::KeepsTheKeyBack, vec![request]),
         (Flaw::Quotes, vec![secret]),
+        (Flaw::OffersAListItHasNot, vec![list]),
+        (Flaw::ForgetsTheAddress, vec![registration]),
     ] {
         let planted = Planted(flaw);
         let settings = json!({ "base_url": "https://planted.example", "key": SECRET });

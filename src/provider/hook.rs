@@ -15,8 +15,8 @@ use super::outcome::{reason, refused, wait};
 use super::settings::header_secret;
 use super::{Adapter, Call, Normalised, ReadBack};
 use crate::http::address::{below, header_name};
-use crate::http::{CallError, Request, Response};
-use crate::model::{Action, HttpCall, HttpMethod, Outcome, Send as OutgoingSend};
+use crate::http::{CallError, Http, Request, Response};
+use crate::model::{Action, HttpCall, HttpMethod, Outcome};
 use crate::secret::Secret;
 use crate::signature::{SettingFault, Signing, VerifiedDelivery, Verifier, standard_webhooks};
 
@@ -71,7 +71,15 @@ impl Hook {
         &self.url
     }
 
-    fn request(&self, send: &OutgoingSend, call: &HttpCall, now: Timestamp) -> Result<Request, String> {
+    /// Tells it something that no send carries. `id` is the same whenever the same is told again.
+    pub async fn tell(&self, http: &dyn Http, id: &str, body: Value, now: Timestamp) -> Outcome {
+        match self.request(&HttpCall::new("", body), id, now) {
+            Ok(request) => judge(http.call(request).await, now),
+            Err(why) => refused(why),
+        }
+    }
+
+    fn request(&self, call: &HttpCall, id: &str, now: Timestamp) -> Result<Request, String> {
         let method = match call.method {
             HttpMethod::Post => Method::POST,
             HttpMethod::Put => Method::PUT,
@@ -89,7 +97,7 @@ impl Hook {
         for (name, value) in &self.headers {
             request = request.secret_header(name.clone(), value);
         }
-        let signing = Signing { body: &request.body, id: &send.idempotency_key, now, private_key: None };
+        let signing = Signing { body: &request.body, id, now, private_key: None };
         for (name, value) in self.signer.sign(&signing)? {
             let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
             request = request.header(name, &value);
@@ -106,7 +114,7 @@ impl Adapter for Hook {
 
     async fn deliver(&self, call: &Call<'_>) -> Outcome {
         let Action::Http(http) = &call.send.action else { return refused("a hook takes `http` only") };
-        match self.request(call.send, http, call.now) {
+        match self.request(http, &call.send.idempotency_key, call.now) {
             Ok(request) => judge(call.http.call(request).await, call.now),
             Err(why) => refused(why),
         }
@@ -160,6 +168,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::Send as OutgoingSend;
     use crate::provider::testing;
     use crate::signature;
 
@@ -205,7 +214,7 @@ mod tests {
         let (hook, send) = (hook(), send());
         let now: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
         let Action::Http(call) = &send.action else { panic!("another action") };
-        let request = hook.request(&send, call, now).unwrap();
+        let request = hook.request(call, &send.idempotency_key, now).unwrap();
         assert_eq!(request.url.as_str(), "https://crm.example/hooks/refunds?v=1&kind=new");
         assert_eq!(request.headers["webhook-id"], send.idempotency_key.as_str());
         assert_eq!(request.headers["authorization"], "Bearer planted");

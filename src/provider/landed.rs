@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, ReadBack};
+use crate::text::text_of_html;
 
 /// How far the provider's clock may be behind ours.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -28,11 +29,14 @@ pub struct Sought {
     /// When the first try began: any try may be the one that landed.
     earliest: Timestamp,
     forms: Vec<String>,
+    /// Messages that are other sends.
+    taken: Vec<String>,
 }
 
 impl Sought {
-    /// A message with this text, in one of the forms in which the provider may show it. White space is not compared, and
-    /// more may stand around it: providers add signatures and opt-out lines.
+    /// A message with this text, in one of the forms in which the provider may show it. White space and
+    /// punctuation are not compared, and more may stand around it: providers set quotes, and add signatures and opt-out
+    /// lines.
     pub fn text(call: &Call<'_>, forms: &[&str]) -> Result<Self, String> {
         let forms: Vec<String> = forms.iter().map(|form| squash(form)).filter(|form| !form.is_empty()).collect();
         match forms.is_empty() {
@@ -51,7 +55,10 @@ impl Sought {
         let first = attempts.first().map_or(call.send.created_at, |attempt| attempt.started_at);
         let last = attempts.last().map_or(first, |attempt| attempt.started_at);
         match call.now.duration_since(last) >= SETTLING {
-            true => Ok(Self { earliest: first.checked_sub(SKEW).unwrap_or(first), forms }),
+            true => {
+                let earliest = first.checked_sub(SKEW).unwrap_or(first);
+                Ok(Self { earliest, forms, taken: call.taken.to_vec() })
+            }
             false => Err("it is too early to tell".to_owned()),
         }
     }
@@ -59,9 +66,11 @@ impl Sought {
     /// Looks among what the provider shows.
     pub fn among(&self, shown: impl IntoIterator<Item = Found>) -> ReadBack {
         let mut answer = ReadBack::Absent;
-        for message in shown {
-            let text = squash(&message.text);
-            if !self.forms.iter().any(|form| text.contains(form)) {
+        let is_another = |message: &Found| message.id.as_ref().is_some_and(|id| self.taken.contains(id));
+        for message in shown.into_iter().filter(|message| !is_another(message)) {
+            // As it stands, and as it reads where the provider shows it as HTML.
+            let texts = [squash(&message.text), squash(&text_of_html(&message.text))];
+            if !self.forms.iter().any(|form| texts.iter().any(|text| text.contains(form))) {
                 continue;
             }
             match message.at {
@@ -84,8 +93,13 @@ impl Sought {
     }
 }
 
+/// The text without what providers change: white space, punctuation, the marks of a quotation, invisible characters.
 fn squash(text: &str) -> String {
-    text.split_whitespace().collect()
+    let is_invisible = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let is_typography = |c: char| matches!(c, '‘' | '’' | '‚' | '“' | '”' | '„' | '«' | '»' | '–' | '—' | '…');
+    text.chars()
+        .filter(|c| !c.is_whitespace() && !c.is_ascii_punctuation() && !is_invisible(*c) && !is_typography(*c))
+        .collect()
 }
 
 #[cfg(test)]
@@ -126,6 +140,38 @@ mod tests {
         let twice = [message("On its way", None), message("On its way", Some("09:59:01"))];
         assert_eq!(sought.among(twice), landed);
         assert_eq!(sought.among([]), ReadBack::Absent);
+    }
+
+    #[test]
+    fn a_message_is_known_in_whatever_dress_the_provider_shows_it() {
+        let ours = "It's on its way – order \"A & B\", 5 > 4.\nThanks 👍";
+        let sought = sought(|call| Sought::text(call, &[ours])).unwrap();
+        let landed = ReadBack::Landed { provider_id: Some("m1".to_owned()) };
+        for shown in [
+            "It’s on its way — order “A & B”, 5 > 4. Thanks 👍",
+            "<p>It&#39;s on its way &ndash; order &quot;A &amp; B&quot;, 5 &gt; 4.</p><p>Thanks 👍</p>",
+            "It&#39;s on its way – order &quot;A &amp; B&quot;, 5 &gt; 4. Thanks 👍",
+            "> It's on its way – order \"A & B\", 5 > 4.\n> Thanks 👍\n",
+            "Shop:\u{a0}It's on\u{200b} its way – order \"A & B\", 5 > 4.\r\nThanks 👍\r\n-- \r\nLee",
+        ] {
+            assert_eq!(sought.among([message(shown, Some("09:59:01"))]), landed, "{shown}");
+            assert_eq!(sought.among([message(shown, Some("09:57:00"))]), ReadBack::Absent, "before the first try");
+        }
+        for other in ["It's on its way – order \"A & C\", 5 > 4. Thanks 👍", "It's on its way"] {
+            assert_eq!(sought.among([message(other, Some("09:59:01"))]), ReadBack::Absent, "{other}");
+        }
+    }
+
+    #[test]
+    fn one_message_is_not_two_sends() {
+        let (stage, send, event) = (Stage::default(), testing::send(Action::Close), testing::blank_event());
+        let taken = ["m1".to_owned()];
+        let call = Call { taken: &taken, ..stage.call(&send, &event, 1) };
+        let sought = Sought::text(&call, &["On its way"]).unwrap();
+        let same = || message("On its way", Some("09:59:01"));
+        assert_eq!(sought.among([same()]), ReadBack::Absent);
+        let own = Found { id: Some("m2".to_owned()), ..same() };
+        assert_eq!(sought.among([same(), own]), ReadBack::Landed { provider_id: Some("m2".to_owned()) });
     }
 
     #[test]

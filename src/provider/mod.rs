@@ -5,15 +5,19 @@
 mod conformance;
 pub mod content;
 pub mod endpoint;
+pub mod excerpt;
 pub mod fernand;
 pub mod highlevel;
 pub mod hook;
 pub mod http;
 pub mod landed;
+pub mod listing;
 mod map;
+mod meter;
 mod metered;
 pub mod outcome;
 pub mod read;
+pub mod registration;
 pub mod sandbox;
 pub mod sequenzy;
 pub mod settings;
@@ -32,10 +36,17 @@ use crate::model::{AccountName, Action, Capability, Draft, Event, Outcome, Send 
 use crate::secret::Secret;
 use crate::signature::{SettingFault, VerifiedDelivery};
 
+pub use listing::{
+    ConversationLists, ConversationQuery, ListedConversation, ListedMember, ListedSnippet, Lists, Page, Polled,
+    ReadError, Reading,
+};
 pub use map::{MapSettings, Mapping};
-pub use metered::Metered;
+pub use meter::{Meter, Until};
+pub use metered::{Line, Metered};
+pub use registration::{Endpoints, RegisteredEndpoint, Registration};
 
-pub use crate::outbox::CallClass;
+pub use crate::model::ReadBack;
+pub use crate::outbox::{CallClass, Quota};
 
 /// Every provider. A new one is a folder and a line.
 pub const PROVIDERS: &[&dyn Provider] = &[
@@ -69,7 +80,7 @@ pub trait Provider: Send + Sync {
         self.capabilities().to_vec()
     }
 
-    /// The JSON Schema of the account's own keys (those beside `provider` and `own_addresses`), an object schema without
+    /// The JSON Schema of the account's own keys (those beside `provider`, `own_addresses` and `on_unknown`), an object schema without
     /// references to the outside.
     fn schema(&self) -> Value;
 
@@ -116,6 +127,11 @@ pub trait Adapter: Send + Sync {
         &[]
     }
 
+    /// The headers in which its answers say how much of a rate limit is left.
+    fn meters(&self) -> &'static [Meter] {
+        &[]
+    }
+
     /// Whether a reply goes to everybody in To and Cc, and not to the sender alone.
     fn answers_everybody(&self) -> bool {
         false
@@ -124,14 +140,46 @@ pub trait Adapter: Send + Sync {
     /// The addresses that the account calls, for the egress policy.
     fn base_urls(&self) -> Vec<url::Url>;
 
-    /// The teammates.
-    async fn members(&self, _http: &dyn Http) -> Result<Vec<Listed>, String> {
-        Err("the provider has no list of members".to_owned())
+    /// How this account comes to deliver to us.
+    fn registration(&self) -> Registration<'_> {
+        Registration::ByHand(registration::ANYWHERE)
     }
 
-    /// The snippets or saved messages.
-    async fn snippets(&self, _http: &dyn Http) -> Result<Vec<Listed>, String> {
-        Err("the provider has no list of snippets".to_owned())
+    /// What this account can list.
+    fn lists(&self) -> Lists {
+        Lists::default()
+    }
+
+    /// A page of the conversations that a query asks for, in the provider's order. `cursor` is the [`next`](Page::next) of the
+    /// page before. A page may be empty and have a next one. A query beyond [`lists`](Self::lists) is not asked.
+    async fn conversations(
+        &self,
+        _read: &Reading<'_>,
+        _query: &ConversationQuery,
+        _cursor: Option<&str>,
+    ) -> Result<Page<ListedConversation>, ReadError> {
+        Err(ReadError::Refused("the provider has no list of conversations".to_owned()))
+    }
+
+    /// The messages and notes of a conversation that were written at or after `since`, oldest first, from all pages. Each has
+    /// the key under which its webhook, where there is one, is known.
+    async fn messages(
+        &self,
+        _read: &Reading<'_>,
+        _conversation: &ListedConversation,
+        _since: Option<Timestamp>,
+    ) -> Result<Vec<Polled>, ReadError> {
+        Err(ReadError::Refused("the provider has no list of messages".to_owned()))
+    }
+
+    /// A page of the teammates.
+    async fn members(&self, _read: &Reading<'_>, _cursor: Option<&str>) -> Result<Page<ListedMember>, ReadError> {
+        Err(ReadError::Refused("the provider has no list of members".to_owned()))
+    }
+
+    /// A page of the snippets or saved messages.
+    async fn snippets(&self, _read: &Reading<'_>, _cursor: Option<&str>) -> Result<Page<ListedSnippet>, ReadError> {
+        Err(ReadError::Refused("the provider has no list of snippets".to_owned()))
     }
 }
 
@@ -152,12 +200,22 @@ pub struct Call<'a> {
     pub event: &'a Event,
     /// An earlier try under the same key may have been carried out; nobody knows.
     pub may_have_landed: bool,
+    /// Ids of messages and requests at the provider that are known to be other sends of ours. Reading back passes over them: the same words may have
+    /// been sent twice, and one message is not two.
+    pub taken: &'a [String],
     /// The time.
     pub now: Timestamp,
     /// The connection, within the account's rate budget.
     pub http: &'a dyn Http,
     /// Where credentials that change are kept.
     pub vault: &'a dyn Vault,
+}
+
+impl<'a> Call<'a> {
+    /// What reading needs, where a send has to look something up.
+    pub fn reading(&self) -> Reading<'a> {
+        Reading { http: self.http, vault: self.vault, now: self.now }
+    }
 }
 
 /// Keeps credentials that a provider replaces while we run (OAuth refresh tokens).
@@ -168,40 +226,4 @@ pub trait Vault: Send + Sync {
 
     /// Keeps a value; durable when it returns.
     async fn keep(&self, name: &str, value: &Secret) -> Result<(), String>;
-}
-
-/// What reading a conversation back showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReadBack {
-    /// It is there.
-    Landed {
-        /// The provider's id of it.
-        provider_id: Option<String>,
-    },
-    /// It is not there, and would be.
-    Absent,
-    /// Cannot be told, for this reason.
-    Unclear(String),
-}
-
-/// A published rate limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Which calls it counts.
-    pub class: CallClass,
-    /// How many calls.
-    pub calls: u32,
-    /// In which time.
-    pub per: SignedDuration,
-}
-
-/// A teammate or a snippet, as the provider lists it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Listed {
-    /// The provider's id.
-    pub id: String,
-    /// The name or title.
-    pub name: String,
-    /// E-mail address or another mark that tells it apart.
-    pub detail: String,
 }

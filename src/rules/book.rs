@@ -33,6 +33,7 @@ pub struct Book {
     pub(super) rules: Vec<Rule>,
     pub(super) index: Index,
     pub(super) surroundings: Surroundings,
+    has_scripts: bool,
     hash: BookHash,
     kept: Vec<(String, String)>,
 }
@@ -80,12 +81,18 @@ impl Book {
         let named: Vec<(String, &str)> = kept.iter().map(|(name, text)| (place(name), text.as_str())).collect();
         let hash = BookHash::derive(named.iter().map(|(name, text)| (name.as_str(), *text)));
         let rules = faults.or(rules)?;
-        Ok(Self { index: Index::new(&rules), rules, surroundings, hash, kept })
+        let has_scripts = rules.iter().any(Rule::runs_a_script);
+        Ok(Self { index: Index::new(&rules), rules, surroundings, has_scripts, hash, kept })
     }
 
     /// The rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether deciding runs scripts.
+    pub fn has_scripts(&self) -> bool {
+        self.has_scripts
     }
 
     /// The rule of that name.
@@ -276,6 +283,7 @@ fn compile_script(
         body: Body::Script(script),
         vetoes: Vec::new(),
         once: None,
+        settle: None,
         handle: None,
         allow: Vec::new(),
         stop: false,

@@ -29,6 +29,8 @@ pub struct Rule {
     pub(super) vetoes: Vec<Veto>,
     /// How often it may act, where it says.
     pub(super) once: Option<Once>,
+    /// How long its reply waits for the end of a burst of messages.
+    pub(super) settle: Option<SignedDuration>,
     /// The name of its response.
     pub(super) handle: Option<String>,
     /// What it may overrule.
@@ -51,6 +53,16 @@ impl Rule {
     /// Whether its `do` has an action of that name.
     pub(super) fn may_do(&self, name: &str) -> bool {
         matches!(&self.body, Body::Yaml { actions, .. } if actions.iter().any(|action| action.name == name))
+    }
+
+    /// Whether it is a script, or has one among its conditions or actions.
+    pub(super) fn runs_a_script(&self) -> bool {
+        match &self.body {
+            Body::Yaml { when, .. } => {
+                self.may_do("script") || when.leaves().iter().any(|leaf| leaf.subject == "script")
+            }
+            Body::Script(_) => true,
+        }
     }
 
     /// Whether it may forbid something.
@@ -101,6 +113,7 @@ pub(super) fn compile(rule: RuleDocument, place: String, hash: String, site: &Si
     if rule.actions.is_empty() && rule.veto.is_none() && !rule.stop {
         site.fault(format!("the rule `{}` does nothing; give it `do`, `veto` or `stop: true`", rule.name));
     }
+    let settle = rule.settle.as_deref().and_then(|text| compile_settle(text, actions.as_deref(), site));
     let once = rule.once.map(|once| compile_once(&once, &site.child("once")));
     Some(Rule {
         name: rule.name,
@@ -111,6 +124,7 @@ pub(super) fn compile(rule: RuleDocument, place: String, hash: String, site: &Si
         body: Body::Yaml { when, actions: actions? },
         vetoes: rule.veto.map(OneOrMany::into_vec).unwrap_or_default(),
         once,
+        settle,
         handle: rule.handle,
         allow: rule.allow,
         stop: rule.stop,
@@ -127,6 +141,9 @@ pub(super) fn judge(rule: &RuleDocument, has_whole_when: bool, site: &Site<'_>) 
     }
     if let Some(once) = &rule.once {
         compile_once(once, &site.child("once"));
+    }
+    if let Some(text) = &rule.settle {
+        compile_settle(text, None, site);
     }
 }
 
@@ -169,6 +186,23 @@ fn compile_once(once: &OnceDocument, site: &Site<'_>) -> Once {
         None => Per::default(),
     };
     Once { per, every, quiet }
+}
+
+/// The longest wait for the end of a burst: whoever writes for longer than that waits for an answer.
+const LONGEST_SETTLE: SignedDuration = SignedDuration::from_hours(1);
+
+/// `actions` are those of the rule, where they are known.
+fn compile_settle(text: &str, actions: Option<&[CompiledAction]>, site: &Site<'_>) -> Option<SignedDuration> {
+    let site = site.child("settle");
+    let settle = duration::parse(text).map_err(|why| site.fault(why)).ok()?;
+    if !settle.is_positive() || settle > LONGEST_SETTLE {
+        site.fault(format!("`{text}` is not a wait between 1s and 1h"));
+    }
+    let may_answer = |action: &CompiledAction| action.prepare.reply_kind().is_some() || action.name == "script";
+    if actions.is_some_and(|actions| !actions.iter().any(may_answer)) {
+        site.fault("the rule has no reply that could wait for the end of a burst; other actions are taken at once");
+    }
+    Some(settle)
 }
 
 /// The accounts that a rule's events can belong to, as far as its outermost conditions tell.

@@ -54,6 +54,11 @@ pub struct RuleDocument {
     /// How often it may act.
     #[serde(default)]
     pub once: Option<OnceDocument>,
+    /// How long its reply waits for the end of a burst of messages, such as `20s`. A message that arrives meanwhile and is
+    /// answered supersedes it.
+    #[serde(default)]
+    #[schemars(with = "Option<duration::Written>")]
+    pub settle: Option<String>,
     /// The name of the response: rules with the same handle are one response to the loop guard.
     #[serde(default)]
     #[schemars(length(min = 1))]

@@ -4,7 +4,7 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use crate::model::{Conversation, Event, EventKind, Facts, Message};
+use crate::model::{Conversation, DeliveryReport, Event, EventKind, Facts, Message};
 use crate::yaml::closest;
 
 /// A field of the reference.
@@ -152,6 +152,15 @@ pub const FIELDS: &[Field] = &[
         &["contact", "member", "system", "unknown"],
         "`contact`, `member`, `system` or `unknown`.",
     ),
+    one_of(
+        "delivery.status",
+        &["sent", "delayed", "delivered", "opened", "bounced", "failed", "complained"],
+        "What became of a message from our side, for `delivery.updated`.",
+    ),
+    field("delivery.is_permanent", Holds::Flag, "Another message to the same address would fail as well."),
+    field("delivery.reason", Holds::Text, "The provider's word for why, such as `transient`."),
+    field("delivery.message_id", Holds::Text, "The provider's id of the message that is reported on."),
+    field("delivery.is_own", Holds::Flag, "The message is a send of a rule, not one that a member wrote."),
 ];
 
 /// The groups below which any name can stand.
@@ -251,9 +260,16 @@ pub fn document(facts: &Facts, zone: &TimeZone) -> Value {
         "captures": {},
         "raw": event.raw,
     });
+    document["delivery"] = event.delivery.as_ref().map_or_else(|| json!({}), |report| delivery(report, facts.is_own));
     document["message"] =
         event.message.as_ref().map_or_else(|| json!({}), |message| self::message(message, &event.conversation));
     document
+}
+
+fn delivery(report: &DeliveryReport, is_own: bool) -> Value {
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    value["is_own"] = is_own.into();
+    value
 }
 
 fn weekday(day: Weekday) -> &'static str {
@@ -297,6 +313,8 @@ pub fn object(entries: impl IntoIterator<Item = (String, Value)>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -329,6 +347,7 @@ mod tests {
                 "text": "x", "html": "h", "from": "a@b", "to": ["t"], "cc": ["c"], "language": "en", "headers": { "X-A": "1" },
                 "attachments": [{ "name": "n", "content_type": "t", "size": 1, "url": "u" }]
             },
+            "delivery": { "status": "bounced", "is_permanent": true, "reason": "transient", "message_id": "m" },
             "raw": { "a": 1 }
         }));
         facts.conversation.state.insert("a".to_owned(), json!(1));
@@ -360,7 +379,14 @@ mod tests {
     fn the_words_of_a_field_are_those_it_can_have() {
         let words = |path: &str| Field::find(path).unwrap().words;
         let closed: Vec<&str> = FIELDS.iter().filter(|field| field.is_closed).map(|field| field.path).collect();
-        assert_eq!(closed, ["event.kind", "event.weekday", "provider", "message.direction", "message.author"]);
+        assert_eq!(
+            closed,
+            ["event.kind", "event.weekday", "provider", "message.direction", "message.author", "delivery.status"]
+        );
+        assert_eq!(
+            words("delivery.status"),
+            crate::model::DeliveryStatus::ALL.map(crate::model::DeliveryStatus::as_str)
+        );
         assert_eq!(words("event.kind"), EventKind::ALL.map(EventKind::as_str));
         let days = std::iter::successors(Some(Weekday::Monday), |day| Some(day.next()));
         assert_eq!(words("event.weekday"), days.take(7).map(weekday).collect::<Vec<_>>());
@@ -377,7 +403,7 @@ mod tests {
         let mut facts = crate::rules::testing::facts(
             json!({ "message": { "subject": "own" }, "conversation": { "subject": "s" } }),
         );
-        facts.event.at = "2026-03-01T23:30:00Z".parse().unwrap();
+        Arc::make_mut(&mut facts.event).at = "2026-03-01T23:30:00Z".parse().unwrap();
         facts.conversation.message_count = 4;
         for (zone, hour, weekday) in
             [("UTC", 23, "sunday"), ("Europe/Berlin", 0, "monday"), ("America/New_York", 18, "sunday")]
@@ -391,11 +417,11 @@ mod tests {
         }
         let count = |facts: &Facts| document(facts, &TimeZone::UTC)["conversation"]["message_count"].clone();
         assert_eq!(count(&facts), 5, "this one included");
-        facts.event.kind = EventKind::NoteAdded;
+        Arc::make_mut(&mut facts.event).kind = EventKind::NoteAdded;
         assert_eq!(count(&facts), 4);
-        facts.event.conversation.message_count = Some(40);
+        Arc::make_mut(&mut facts.event).conversation.message_count = Some(40);
         assert_eq!(count(&facts), 40, "the provider knows better");
-        facts.event.message = None;
+        Arc::make_mut(&mut facts.event).message = None;
         assert_eq!(document(&facts, &TimeZone::UTC)["message"], json!({}));
         assert_eq!(document(&facts, &TimeZone::UTC)["raw"], Value::Null);
     }

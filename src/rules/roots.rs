@@ -1,7 +1,7 @@
 //! The names that templates and scripts see. One list, so that both refuse the same mistyped name at load.
 
 /// The top-level facts of an event.
-pub const ROOTS: [&str; 11] = [
+pub const ROOTS: [&str; 12] = [
     "event",
     "source",
     "provider",
@@ -9,6 +9,7 @@ pub const ROOTS: [&str; 11] = [
     "conversation",
     "contact",
     "message",
+    "delivery",
     "state",
     "contact_state",
     "captures",

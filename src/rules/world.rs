@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::book::Book;
 use super::decide::{Depth, decide, windows};
 use crate::model::{
-    ContactRecord, Controls, ConversationRecord, Curbs, Decision, Event, Facts, LaneKey, Quarantine, Scope, Window,
-    WindowKey,
+    CancelOn, ContactRecord, Controls, ConversationRecord, Curbs, Decision, Event, Facts, LaneKey, Quarantine, Scope,
+    Send as OutgoingSend, SendState, Window, WindowKey,
 };
 
 /// What is remembered between events.
@@ -24,6 +24,8 @@ pub struct World {
     pub quarantines: Vec<Quarantine>,
     /// What people ordered.
     pub controls: Controls,
+    /// Replies that wait for the end of a burst.
+    pub settling: Vec<OutgoingSend>,
 }
 
 impl World {
@@ -41,6 +43,12 @@ impl World {
             conversation: self.conversations.get(&event.lane()).cloned().unwrap_or_default(),
             contact: who.and_then(|who| self.contacts.get(&who)).cloned().unwrap_or_default(),
             curbs,
+            settling: self
+                .settling
+                .iter()
+                .filter(|send| send.lane == event.lane() && send.due > now)
+                .cloned()
+                .collect(),
             ..Facts::fresh(event, now)
         }
     }
@@ -67,6 +75,20 @@ impl World {
         );
         self.quarantines.extend(decision.quarantines.iter().cloned());
         self.controls.0.extend(decision.controls.iter().cloned());
+        self.settle(event, decision);
+    }
+
+    /// What waits for the end of a burst stays, unless the decision supersedes it or it is called off.
+    fn settle(&mut self, event: &Event, decision: &Decision) {
+        let is_superseded = |send: &OutgoingSend| decision.supersedes.iter().any(|other| other.send == send.id);
+        let calls_off = |send: &OutgoingSend, cause: CancelOn| {
+            let always = matches!(cause, CancelOn::HumanReply | CancelOn::Closed);
+            send.lane == event.lane() && (always || send.cancel_on.contains(&cause))
+        };
+        let stays = |send: &OutgoingSend| send.due > decision.at && !is_superseded(send);
+        self.settling.retain(|send| stays(send) && !decision.cancels.is_some_and(|cause| calls_off(send, cause)));
+        let new = decision.sends.iter().filter(|send| send.settling.is_some() && send.state == SendState::Pending);
+        self.settling.extend(new.cloned());
     }
 
     /// What stands against replies in a lane.

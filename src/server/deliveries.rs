@@ -3,44 +3,65 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use metrics::{counter, histogram};
 use serde_json::json;
+use tokio::time::timeout;
 
-use super::answer::Problem;
+use super::admission::Peer;
+use super::answer::{self, Problem};
+use super::body::{self, Unread, Whole};
 use super::state::Shared;
-use crate::engine::Source;
+use crate::engine::{Source, Strain};
 use crate::model::{Delivery, SourceName};
 use crate::pipeline::{self, Received, Refusal};
-use crate::signature::Answer;
+use crate::signature::{Answer, Finding, Rejected};
 use crate::store::Accepted;
 
-/// Seconds that a sender shall wait when we shed load or the store fails.
-const RETRY_AFTER: u32 = 5;
+/// Seconds that a sender shall wait when we cannot say when it will be better.
+const LATER: u32 = 30;
+
+/// What is answered to every delivery that is not from who it says: one wording, and no hint.
+const REJECTED: &str = "the signature is missing or wrong";
+
+/// What is answered where the store cannot take an event.
+const NOT_KEPT: &str = "the event could not be kept; send it again";
+
+/// The results of deliveries that were refused for lack of room. Senders that give up never bring them again.
+const NO_ROOM: [&str; 5] = ["shed", "no_memory", "backlog", "disk_full", "store_failed"];
+
+/// A result for metrics, and what is answered.
+type Refused = (&'static str, Problem);
 
 pub(super) async fn receive(
     State(shared): State<Arc<Shared>>,
     source: Result<Path<String>, PathRejection>,
+    peer: Option<Extension<Peer>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let started = shared.engine.clock.now();
     // A name that is not even UTF-8 is no source of ours.
     let source = source.ok().and_then(|Path(name)| shared.engine.sources.get(&SourceName::from(name)));
-    let Some(source) = source else {
+    let Some(source) = source.filter(|source| source.verifier.takes_deliveries()) else {
         counter!("rejoinder_deliveries_total", "source" => "unknown", "result" => "unknown_source").increment(1);
         return Problem::new(StatusCode::NOT_FOUND, "there is no such source").into_response();
     };
-    let (result, response) = match take(&shared, source, headers, body).await {
+    let peer = peer.map(|Extension(peer)| peer);
+    let (result, response) = match take(&shared, source, peer, &uri, headers, body).await {
         Ok(answered) => answered,
         Err((result, problem)) => (result, problem.into_response()),
     };
+    if NO_ROOM.contains(&result) {
+        source.watch.note(|state| state.missed = Some(shared.engine.clock.now()));
+    }
     counter!("rejoinder_deliveries_total", "source" => source.name.to_string(), "result" => result).increment(1);
     histogram!("rejoinder_accept_seconds").record(shared.engine.clock.now().duration_since(started).as_secs_f64());
     response
@@ -49,30 +70,86 @@ pub(super) async fn receive(
 async fn take(
     shared: &Shared,
     source: &Source,
+    peer: Option<Peer>,
+    uri: &Uri,
     headers: HeaderMap,
     body: Body,
-) -> Result<(&'static str, Response), (&'static str, Problem)> {
-    let Ok(_place) = shared.places.try_acquire() else {
-        let problem =
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many deliveries at once").retry_after(RETRY_AFTER);
-        return Err(("shed", problem));
-    };
-    let limit = shared.limits.max_body;
-    let too_large =
-        || ("too_large", Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes")));
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|bytes| bytes > limit) {
-        return Err(too_large());
+) -> Result<(&'static str, Response), Refused> {
+    if head(&headers) > shared.limits.max_headers {
+        let detail = format!("the headers are larger than {} bytes", shared.limits.max_headers);
+        return Err(("too_large", Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)));
     }
-    let body = to_bytes(body, limit).await.map_err(|error| match is_over_limit(&error) {
-        true => too_large(),
-        false => ("cut_off", Problem::new(StatusCode::BAD_REQUEST, "the body did not arrive whole")),
-    })?;
-    let delivery = Delivery { headers, body: body.to_vec(), received_at: shared.engine.clock.now() };
+    if !shared.admission.admits(&source.name, peer, &headers) {
+        return Err(turn_away(shared, source));
+    }
+    let body = whole(shared, &headers, body).await?;
+    // A place is taken once the body is there: who sends slowly keeps nobody else waiting.
+    let Ok(_place) = shared.places.try_acquire() else {
+        return Err(("shed", overloaded("too many deliveries at once", answer::SOON)));
+    };
+    let delivery = Delivery { headers, body: body.bytes, received_at: shared.engine.clock.now() };
+    // A store that hangs is answered with a status after which the sender tries again, and before he gives up.
+    timeout(shared.limits.request_timeout / 2, keep(shared, source, uri, delivery)).await.unwrap_or_else(|_| {
+        tracing::error!(source = %source.name, "a delivery could not be kept in time");
+        Err(("store_failed", not_kept(shared, source, answer::SOON)))
+    })
+}
+
+/// Everything that asks the store.
+async fn keep(
+    shared: &Shared,
+    source: &Source,
+    uri: &Uri,
+    delivery: Delivery,
+) -> Result<(&'static str, Response), Refused> {
+    match shared.engine.strain().await {
+        Some(Strain::Backlog) => return Err(("backlog", overloaded("too much waits to be worked off", LATER))),
+        Some(Strain::Disk) => return Err(("disk_full", not_kept(shared, source, LATER))),
+        None => {}
+    }
     match pipeline::accept(&shared.engine, source, delivery).await {
         Ok(received) => Ok(answer(received)),
-        Err(refusal) => Err(refuse(shared, source, &refusal)),
+        Err(Refusal::Rejected(rejected)) => {
+            let Rejected { rejection, delivery } = *rejected;
+            tracing::warn!(source = %source.name, reason = rejection.code(), "a delivery was rejected");
+            let (now, target) = (shared.engine.clock.now(), uri.to_string());
+            shared.refused.look(&shared.doctor, &source.name, rejection, delivery, target, now);
+            Err((rejection.code(), Problem::new(StatusCode::UNAUTHORIZED, REJECTED)))
+        }
+        Err(Refusal::Store(error)) => {
+            tracing::error!(source = %source.name, error = %error, "a delivery could not be kept");
+            Err(("store_failed", not_kept(shared, source, answer::SOON)))
+        }
     }
+}
+
+/// How large headers are as they are written, with `: ` and the end of the line. The buffer of the connection is a bound on
+/// what is read at once, and lets through more than it holds.
+fn head(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
+/// The body, where it is not too large and there is room for it.
+async fn whole<'s>(shared: &'s Shared, headers: &HeaderMap, body: Body) -> Result<Whole<'s>, Refused> {
+    let limit = shared.limits.max_body;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let read = match announced.is_some_and(|bytes| bytes > limit) {
+        true => Err(Unread::TooLarge),
+        false => {
+            let read = timeout(shared.limits.request_timeout, body::read(body, limit, &shared.body_room)).await;
+            read.unwrap_or(Err(Unread::TooSlow))
+        }
+    };
+    read.map_err(|why| match why {
+        Unread::TooLarge => {
+            ("too_large", Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes")))
+        }
+        Unread::CutOff => ("cut_off", Problem::new(StatusCode::BAD_REQUEST, "the body did not arrive whole")),
+        Unread::TooSlow => {
+            ("too_slow", Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within the time for it"))
+        }
+        Unread::NoRoom => ("no_memory", overloaded("too many deliveries at once", answer::SOON)),
+    })
 }
 
 fn answer(received: Received) -> (&'static str, Response) {
@@ -85,34 +162,23 @@ fn answer(received: Received) -> (&'static str, Response) {
     (status, Json(json!({ "status": status, "event": id })).into_response())
 }
 
-fn refuse(shared: &Shared, source: &Source, refusal: &Refusal) -> (&'static str, Problem) {
-    match refusal {
-        Refusal::Rejected(rejection) => {
-            tracing::warn!(source = %source.name, reason = rejection.code(), "a delivery was rejected");
-            (rejection.code(), Problem::new(StatusCode::UNAUTHORIZED, "the signature is missing or wrong"))
-        }
-        Refusal::Store(error) => {
-            tracing::error!(source = %source.name, error = %error, "a delivery could not be kept");
-            // HighLevel tries again after 429 only; every other status makes it drop the event.
-            let retries_on_429_only =
-                shared.engine.accounts.get(&source.account).is_some_and(|account| account.provider == "highlevel");
-            let status =
-                if retries_on_429_only { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
-            (
-                "store_failed",
-                Problem::new(status, "the event could not be kept; send it again").retry_after(RETRY_AFTER),
-            )
-        }
-    }
+/// From an address that the source does not allow: the answer is that to a wrong signature.
+fn turn_away(shared: &Shared, source: &Source) -> Refused {
+    let result = "not_allowed";
+    tracing::warn!(source = %source.name, reason = result, "a delivery was rejected");
+    shared.refused.note(&source.name, shared.engine.clock.now(), result, Finding::not_allowed(), 0);
+    (result, Problem::new(StatusCode::UNAUTHORIZED, REJECTED))
 }
 
-fn is_over_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(one) = cause {
-        if one.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        cause = one.source();
-    }
-    false
+/// There is too much at once. Every sender that tries again at all does so after 429.
+fn overloaded(detail: &str, seconds: u32) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds)
+}
+
+/// The store cannot take the event. HighLevel tries again after 429 only; every other status makes it drop the event.
+fn not_kept(shared: &Shared, source: &Source, seconds: u32) -> Problem {
+    let retries_on_429_only =
+        shared.engine.accounts.get(&source.account).is_some_and(|account| account.provider == "highlevel");
+    let status = if retries_on_429_only { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
+    Problem::new(status, NOT_KEPT).retry_after(seconds)
 }

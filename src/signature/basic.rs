@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
-use super::form::present;
+use super::form::{Names, present};
 use super::token::is_any;
 use super::{Rejection, Scheme, SettingFault, Signing, Verifier, VerifySettings};
 use crate::model::Delivery;
@@ -25,6 +25,10 @@ impl Scheme for Basic {
 
     fn takes(&self) -> Vec<&'static str> {
         vec!["secrets"]
+    }
+
+    fn headers<'a>(&self, _: &'a VerifySettings) -> Vec<Names<'a>> {
+        vec![Names::only("authorization")]
     }
 
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {

@@ -16,14 +16,26 @@ const MAX_HEADER: usize = 8192;
 const MAX_SIGNATURES: usize = 32;
 
 /// The names of one sender's headers, as they are written in tables and settings.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Names<'a> {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Names<'a> {
     /// The header of the signature.
-    pub(super) signature: &'a str,
+    pub signature: &'a str,
     /// The header of the time stamp, where there is one.
-    pub(super) timestamp: Option<&'a str>,
+    pub timestamp: Option<&'a str>,
     /// The header of the id, where it is signed.
-    pub(super) id: Option<&'a str>,
+    pub id: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// A signature, and nothing beside it.
+    pub(super) const fn only(signature: &'a str) -> Self {
+        Self { signature, timestamp: None, id: None }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a str> {
+        [Some(self.signature), self.timestamp, self.id].into_iter().flatten().filter(|name| !name.is_empty())
+    }
 }
 
 /// The same names, checked.
@@ -39,6 +51,7 @@ pub(super) struct Form {
     list: Option<char>,
     stamp: Stamp,
     content: Content,
+    body_time: Option<&'static str>,
     tolerance: SignedDuration,
 }
 
@@ -60,6 +73,7 @@ impl Form {
             list: None,
             stamp: Stamp::None,
             content: Content::body(),
+            body_time: None,
             tolerance: SignedDuration::ZERO,
         }
     }
@@ -91,7 +105,7 @@ impl Form {
         }
         let list = separator(settings.list.as_deref().or(preset.list), settings.prefix.as_deref(), faults);
         let tolerance = settings.tolerance.unwrap_or(preset.tolerance);
-        let form = Self { headers, list, stamp, content: content?, tolerance };
+        let form = Self { headers, list, stamp, content: content?, body_time: preset.body_time, tolerance };
         (faults.len() == before).then_some(form)
     }
 
@@ -111,6 +125,13 @@ impl Form {
             _ => Some(instant(stamp).ok_or(Rejection::Malformed)?),
         };
         Ok(Reading { entries, signed: self.content.fill(stamp, id, &delivery.body), at })
+    }
+
+    /// When the body of a genuine request says that it was sent, where its sender writes that there.
+    pub(super) fn time_of_body(&self, body: &[u8]) -> Option<Timestamp> {
+        let pointer = self.body_time?;
+        let json: serde_json::Value = serde_json::from_slice(body).ok()?;
+        Timestamp::from_millisecond(json.pointer(pointer)?.as_i64()?).ok()
     }
 
     /// Whether the request was signed close enough to now, in either direction.
@@ -195,7 +216,7 @@ pub(super) fn said(text: Option<&str>) -> Result<&str, Rejection> {
 }
 
 /// The preset's names; where a setting replaces one, the first of the preset's sets with that replacement.
-fn names<'a>(preset: &'a Preset, settings: &'a VerifySettings) -> Vec<Names<'a>> {
+pub(super) fn names<'a>(preset: &Preset, settings: &'a VerifySettings) -> Vec<Names<'a>> {
     let (header, dated, id) = (&settings.header, &settings.timestamp_header, &settings.id_header);
     if header.is_none() && dated.is_none() && id.is_none() && !preset.headers.is_empty() {
         return preset.headers.to_vec();

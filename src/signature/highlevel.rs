@@ -6,7 +6,7 @@ use http::HeaderName;
 use jiff::Timestamp;
 
 use super::ed25519::Ed25519Keys;
-use super::form::Form;
+use super::form::{Form, Names};
 use super::keys::{self, PublicKey};
 use super::rsa::RsaKeys;
 use super::signed::{Claim, Proof, Signed};
@@ -43,6 +43,10 @@ impl Scheme for HighLevel {
 
     fn takes(&self) -> Vec<&'static str> {
         vec!["keys"]
+    }
+
+    fn headers<'a>(&self, _: &'a VerifySettings) -> Vec<Names<'a>> {
+        vec![Names::only("x-ghl-signature"), Names::only("x-wh-signature")]
     }
 
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {

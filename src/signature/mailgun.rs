@@ -73,6 +73,10 @@ impl Verifier for MailgunVerifier {
         }
     }
 
+    fn signed_at(&self, delivery: &Delivery) -> Option<Timestamp> {
+        Stamp::read(delivery).ok()?.instant()
+    }
+
     fn sign(&self, signing: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
         let content_type = String::from_utf8_lossy(signing.content_type().as_bytes()).into_owned();
         Ok(vec![(CONTENT_TYPE.to_string(), content_type)])

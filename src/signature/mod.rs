@@ -3,7 +3,9 @@
 //! JSON before it is verified, but for the one sender that puts its signature there (`mailgun.rs`).
 
 mod basic;
+mod closed;
 mod content;
+pub mod doctor;
 mod ecdsa;
 mod ed25519;
 mod encoding;
@@ -31,7 +33,10 @@ mod vectors;
 use http::HeaderValue;
 use jiff::Timestamp;
 
+pub use closed::Closed;
+pub use doctor::{Arrival, Diagnosis, Doctor, Finding};
 pub use ed25519::generate_ed25519;
+pub use form::Names;
 pub use handshake::Answer;
 pub use schemes::{SCHEMES, scheme};
 pub use settings::{Encoding, HashName, KeyForm, SettingFault, VerifySettings};
@@ -51,6 +56,12 @@ pub trait Scheme: Send + Sync {
     /// The settings it takes beside `scheme`; every other one is a fault.
     fn takes(&self) -> Vec<&'static str>;
 
+    /// The headers that its senders write: the sets that are known, each beginning with the signature's. Empty where the
+    /// signature lies in the body or nothing is signed.
+    fn headers<'a>(&self, _: &'a VerifySettings) -> Vec<Names<'a>> {
+        Vec::new()
+    }
+
     /// A verifier for one source, or everything that is wrong with its settings.
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>>;
 }
@@ -60,12 +71,22 @@ pub trait Verifier: Send + Sync {
     /// Accepts or rejects. Every comparison of secret-derived bytes takes constant time.
     fn verify(&self, delivery: &Delivery, now: Timestamp) -> Result<(), Rejection>;
 
+    /// When the sender says that it signed a delivery, where that is signed and can be read.
+    fn signed_at(&self, _: &Delivery) -> Option<Timestamp> {
+        None
+    }
+
     /// The headers a genuine sender would add, for `rejoinder send` and the demo.
     fn sign(&self, signing: &Signing<'_>) -> Result<Vec<(String, String)>, String>;
 
     /// The body that a genuine sender would send: `signing.body`, unless the scheme's signature lies in the body.
     fn seal(&self, signing: &Signing<'_>) -> Result<Vec<u8>, String> {
         Ok(signing.body.to_vec())
+    }
+
+    /// Whether there is a signature that it would accept.
+    fn takes_deliveries(&self) -> bool {
+        true
     }
 
     /// The answer to a delivery that only asks whether somebody is there. It is no event, and nothing is kept of it.
@@ -160,9 +181,28 @@ impl VerifiedDelivery {
     pub fn delivery(&self) -> &Delivery {
         &self.0
     }
+
+    /// The delivery, rejected after all.
+    pub fn reject(self, rejection: Rejection) -> Box<Rejected> {
+        Box::new(Rejected { rejection, delivery: self.0 })
+    }
+}
+
+/// A delivery that was rejected. It is given back as it came, so that what is looked into afterwards need not be copied
+/// before.
+#[derive(Debug, thiserror::Error)]
+#[error("{rejection}")]
+pub struct Rejected {
+    /// Why.
+    pub rejection: Rejection,
+    /// What was rejected.
+    pub delivery: Delivery,
 }
 
 /// The only way to a [`VerifiedDelivery`].
-pub fn verify(verifier: &dyn Verifier, delivery: Delivery, now: Timestamp) -> Result<VerifiedDelivery, Rejection> {
-    verifier.verify(&delivery, now).map(|()| VerifiedDelivery(delivery))
+pub fn verify(verifier: &dyn Verifier, delivery: Delivery, now: Timestamp) -> Result<VerifiedDelivery, Box<Rejected>> {
+    match verifier.verify(&delivery, now) {
+        Ok(()) => Ok(VerifiedDelivery(delivery)),
+        Err(rejection) => Err(Box::new(Rejected { rejection, delivery })),
+    }
 }

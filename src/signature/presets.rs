@@ -31,6 +31,9 @@ pub(super) struct Preset {
     pub(super) stamp: Stamp,
     /// What is signed.
     pub(super) content: &'static str,
+    /// Where the body names the time in unix milliseconds, as a JSON pointer, where no header does. Looked at after the
+    /// signature.
+    pub(super) body_time: Option<&'static str>,
     /// How far the time stamp may be off, where there is one.
     pub(super) tolerance: SignedDuration,
     /// How it asks whether somebody is there, if it does.
@@ -66,7 +69,7 @@ pub(super) enum Stamp {
 impl Preset {
     /// Whether it signs a time stamp.
     pub(super) fn is_dated(&self) -> bool {
-        self.stamp != Stamp::None
+        self.stamp != Stamp::None || self.body_time.is_some()
     }
 }
 
@@ -83,12 +86,13 @@ const PLAIN: Preset = Preset {
     encoding: Encoding::Hex,
     stamp: Stamp::None,
     content: "{body}",
+    body_time: None,
     tolerance: SignedDuration::from_mins(5),
     greeting: None,
 };
 
 const fn header(signature: &'static str) -> Names<'static> {
-    Names { signature, timestamp: None, id: None }
+    Names::only(signature)
 }
 
 const fn dated(signature: &'static str, timestamp: &'static str) -> Names<'static> {
@@ -292,11 +296,13 @@ pub(super) const HELPSCOUT: Preset = Preset {
     ..PLAIN
 };
 
-/// linear.app/developers/webhooks. The time it names stands in the body, which nobody reads before it is verified.
+/// linear.app/developers/webhooks: the time in the body shall be within a minute.
 pub(super) const LINEAR: Preset = Preset {
     name: "linear",
-    summary: "HMAC-SHA256 of the body in Linear-Signature, in hexadecimal.",
+    summary: "HMAC-SHA256 of the body in Linear-Signature, in hexadecimal. `webhookTimestamp` in the body may be 1m off.",
     headers: &[header("linear-signature")],
+    body_time: Some("/webhookTimestamp"),
+    tolerance: SignedDuration::from_mins(1),
     ..PLAIN
 };
 

@@ -45,6 +45,26 @@ pub struct VerifySettings {
 }
 
 impl VerifySettings {
+    /// A scheme, and nothing set.
+    pub(super) fn of(scheme: &str) -> Self {
+        Self {
+            scheme: scheme.to_owned(),
+            secrets: Vec::new(),
+            keys: Vec::new(),
+            header: None,
+            hash: None,
+            encoding: None,
+            prefix: None,
+            list: None,
+            timestamp_header: None,
+            content: None,
+            id_header: None,
+            tolerance: None,
+            key: None,
+            url: None,
+        }
+    }
+
     /// A fault for every setting that a scheme does not take: ignoring one in silence would let its author believe in it.
     pub(super) fn refuse_all_but(&self, takes: &[&str]) -> Vec<SettingFault> {
         let written = [

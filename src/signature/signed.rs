@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::ecdsa::P256Keys;
 use super::ed25519::Ed25519Keys;
-use super::form::Form;
+use super::form::{self, Form, Names};
 use super::handshake::{Answer, Greeting};
 use super::hmac::SharedKeys;
 use super::presets::{KeyKind, Preset};
@@ -51,8 +51,12 @@ impl Verifier for Signed {
         match (is_readable, is_genuine) {
             (false, _) => Err(Rejection::Malformed),
             (true, false) => Err(Rejection::Mismatch),
-            (true, true) => self.form.check_age(reading.at, now),
+            (true, true) => self.form.check_age(reading.at.or_else(|| self.form.time_of_body(&delivery.body)), now),
         }
+    }
+
+    fn signed_at(&self, delivery: &Delivery) -> Option<Timestamp> {
+        self.form.read(delivery).ok()?.at.or_else(|| self.form.time_of_body(&delivery.body))
     }
 
     fn sign(&self, signing: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
@@ -95,6 +99,10 @@ impl Scheme for Preset {
             (is_generic && self.hmac.is_some(), &["hash"]),
         ];
         groups.into_iter().filter(|(is_taken, _)| *is_taken).flat_map(|(_, names)| names.iter().copied()).collect()
+    }
+
+    fn headers<'a>(&self, settings: &'a VerifySettings) -> Vec<Names<'a>> {
+        form::names(self, settings)
     }
 
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {

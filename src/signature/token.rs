@@ -5,7 +5,7 @@ use http::HeaderName;
 use jiff::Timestamp;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::form::{header_name, present};
+use super::form::{Names, header_name, present};
 use super::{Rejection, Scheme, SettingFault, Signing, Verifier, VerifySettings};
 use crate::model::Delivery;
 use crate::secret::Secret;
@@ -24,6 +24,10 @@ impl Scheme for Token {
 
     fn takes(&self) -> Vec<&'static str> {
         vec!["header", "prefix", "secrets"]
+    }
+
+    fn headers<'a>(&self, settings: &'a VerifySettings) -> Vec<Names<'a>> {
+        settings.header.iter().map(|name| Names::only(name)).collect()
     }
 
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {

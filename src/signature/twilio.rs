@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::form::present;
+use super::form::{Names, present};
 use super::hmac::SharedKeys;
 use super::signed::Proof;
 use super::{Encoding, HashName, KeyForm, Rejection, Scheme, SettingFault, Signing, Verifier, VerifySettings};
@@ -30,6 +30,10 @@ impl Scheme for Twilio {
 
     fn takes(&self) -> Vec<&'static str> {
         vec!["secrets", "url"]
+    }
+
+    fn headers<'a>(&self, _: &'a VerifySettings) -> Vec<Names<'a>> {
+        vec![Names::only("x-twilio-signature")]
     }
 
     fn build(&self, settings: &VerifySettings) -> Result<Box<dyn Verifier>, Vec<SettingFault>> {

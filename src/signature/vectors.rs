@@ -260,3 +260,21 @@ fn a_generated_pair_signs_and_verifies() {
     check(settings, AT, &[("x-ghl-signature", &signed[0].1)], STANDARD);
     assert_ne!(generate_ed25519().unwrap().1, public);
 }
+
+#[test]
+fn linear_names_its_time_in_the_body() {
+    let settings: VerifySettings = serde_json::from_value(with("linear", SECRET)).unwrap();
+    let verifier = scheme("linear").unwrap().build(&settings).unwrap();
+    let named: i64 = AT.parse().unwrap();
+    let body = format!(r#"{{"action":"create","webhookTimestamp":{named}000}}"#);
+    let now = Timestamp::from_second(named).unwrap();
+    let signed = verifier.sign(&Signing { body: body.as_bytes(), id: "m", now, private_key: None }).unwrap();
+    let headers = [("linear-signature", signed[0].1.as_str())];
+    let (stale, future) = (Err(Rejection::Stale), Err(Rejection::Future));
+    for (seconds, want) in [(0, Ok(())), (60, Ok(())), (61, stale), (-60, Ok(())), (-61, future)] {
+        let now = (named + seconds).to_string();
+        assert_eq!(judge(with("linear", SECRET), &now, &headers, &body), want, "{seconds}");
+    }
+    let forged = body.replace("create", "remove");
+    assert_eq!(judge(with("linear", SECRET), "0", &headers, &forged), Err(Rejection::Mismatch));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::StoreError;
+use super::{StoreError, Usage};
 
 /// A key and its value.
 pub(super) type Pair = (Vec<u8>, Vec<u8>);
@@ -19,19 +19,35 @@ pub(super) enum Order {
     Reverse,
 }
 
+/// What becomes of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It has this value.
+    Put(Vec<u8>),
+    /// It was not there, has this value, and will be gone before long: a disk may spare itself both.
+    Lend(Vec<u8>),
+    /// It is not there.
+    Remove,
+}
+
 /// Changes that are made together or not at all, at most one for each key: the last.
 #[derive(Default)]
-pub(super) struct Batch(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+pub(super) struct Batch(BTreeMap<Vec<u8>, Change>);
 
 impl Batch {
     /// Sets a key.
     pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.0.insert(key, Some(value));
+        self.0.insert(key, Change::Put(value));
+    }
+
+    /// Sets a key that was not there and will not stay.
+    pub(super) fn lend(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.insert(key, Change::Lend(value));
     }
 
     /// Removes a key, whether or not it is there.
     pub(super) fn remove(&mut self, key: Vec<u8>) {
-        self.0.insert(key, None);
+        self.0.insert(key, Change::Remove);
     }
 
     /// Whether it changes nothing.
@@ -41,8 +57,8 @@ impl Batch {
 }
 
 impl IntoIterator for Batch {
-    type Item = (Vec<u8>, Option<Vec<u8>>);
-    type IntoIter = std::collections::btree_map::IntoIter<Vec<u8>, Option<Vec<u8>>>;
+    type Item = (Vec<u8>, Change);
+    type IntoIter = std::collections::btree_map::IntoIter<Vec<u8>, Change>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
@@ -60,8 +76,29 @@ pub(super) trait Kv: Send + Sync + 'static {
     /// Makes the changes visible, all or nothing, also after a crash.
     fn apply(&self, batch: Batch) -> Result<(), StoreError>;
 
-    /// Returns when everything applied so far survives a power cut.
+    /// Returns when everything applied so far survives a power cut. After [`StoreError::Full`] everything is as it was at
+    /// the flush before, and the next one may succeed; after any other error nobody knows what the disk holds.
     fn flush(&self) -> Result<(), StoreError>;
+
+    /// Whether there is room for something new. What is under way is finished also without.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Whether it can go on; else nothing is made durable any more until it is opened again.
+    fn is_sound(&self) -> bool {
+        true
+    }
+
+    /// Keys whose values had better be written again as they are, so that the room around them can be given back.
+    fn scattered(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// What it takes on disk; none where it takes nothing.
+    fn usage(&self) -> Result<Option<Usage>, StoreError> {
+        Ok(None)
+    }
 
     /// Flushes and lets go of the files.
     fn close(&self) -> Result<(), StoreError>;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, RwLock};
 
-use super::kv::{Batch, Kv, Order, Pair};
+use super::kv::{Batch, Change, Kv, Order, Pair};
 use super::local::{Core, Local};
 use super::{Store, StoreError};
 
@@ -52,10 +52,10 @@ impl Kv for Memory {
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         let mut map = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         let map = map.as_mut().ok_or(StoreError::Closed)?;
-        for (key, value) in batch {
-            match value {
-                Some(value) => map.insert(key, value),
-                None => map.remove(&key),
+        for (key, change) in batch {
+            match change {
+                Change::Put(value) | Change::Lend(value) => map.insert(key, value),
+                Change::Remove => map.remove(&key),
             };
         }
         Ok(())

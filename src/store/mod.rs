@@ -7,6 +7,11 @@ mod kv;
 mod local;
 pub mod memory;
 pub mod sled;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::io::{Read, Write};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -15,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccountName, BookHash, ContactRecord, Control, ControlChange, ConversationRecord, Curbs, Decision, Event, EventId,
-    EventKind, Facts, Hand, LaneKey, Quarantine, QuarantineId, Scope, Send as OutgoingSend, SendId, SourceName,
-    WindowKey,
+    EventKind, Facts, Hand, LaneKey, Position, Quarantine, QuarantineId, Scope, Send as OutgoingSend, SendId,
+    SourceName, WindowKey,
 };
 
 /// Why the store could not do its work.
@@ -35,6 +40,18 @@ pub enum StoreError {
     #[error("the store holds something unreadable: {what}")]
     Corrupt {
         /// Which record, and how it is wrong.
+        what: String,
+    },
+    /// What is to be imported is not an export, or not a whole one.
+    #[error("{what}")]
+    Import {
+        /// Which line, and how it is wrong.
+        what: String,
+    },
+    /// The disk has no room for anything new. Nothing was changed, and it goes on by itself when there is room again.
+    #[error("the disk is full: {what}")]
+    Full {
+        /// Which disk, and how much room is asked for.
         what: String,
     },
     /// The store is closed.
@@ -61,7 +78,7 @@ pub enum Accepted {
 #[derive(Clone, Debug)]
 pub struct EventClaim {
     /// The event.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// The conversation as it stands.
     pub conversation: ConversationRecord,
     /// The correspondent as it stands; the commit is refused if it changed meanwhile.
@@ -70,6 +87,8 @@ pub struct EventClaim {
     pub own: Option<SendId>,
     /// How many sends of ours led to the event, one from the other.
     pub depth: u8,
+    /// The replies of the lane that wait for the end of a burst. They stay so as long as the claim holds.
+    pub settling: Vec<OutgoingSend>,
     /// Proof of the lease.
     pub fence: u64,
 }
@@ -78,11 +97,12 @@ impl EventClaim {
     /// The facts at a moment, with what stands against replies.
     pub fn facts(&self, curbs: Curbs, now: Timestamp) -> Facts {
         Facts {
-            event: self.event.clone(),
+            event: Arc::clone(&self.event),
             conversation: self.conversation.clone(),
             contact: self.contact.clone(),
             is_own: self.own.is_some(),
             depth: self.depth,
+            settling: self.settling.clone(),
             curbs,
             now,
         }
@@ -95,7 +115,7 @@ pub struct SendClaim {
     /// The send.
     pub send: OutgoingSend,
     /// What it answers.
-    pub event: Event,
+    pub event: Arc<Event>,
     /// The conversation as it stands.
     pub conversation: ConversationRecord,
     /// Proof of the lease.
@@ -160,6 +180,14 @@ pub struct SendQuery {
     pub rule: Option<String>,
     /// For this event.
     pub event: Option<EventId>,
+    /// Of this conversation: the provider's id of it, or its lane.
+    pub conversation: Option<String>,
+    /// Created at or after.
+    pub since: Option<Timestamp>,
+    /// With this in the reason of their state, whatever the case of its letters.
+    pub reason: Option<String>,
+    /// Last reported by the provider with this status, by its [word](crate::model::DeliveryStatus::as_str).
+    pub reported: Option<String>,
     /// Created before this send, to page on.
     pub before: Option<SendId>,
     /// At most so many; 0 stands for 100.
@@ -187,6 +215,32 @@ pub struct Counts {
     /// Dead letters.
     pub dead: usize,
 }
+
+/// What a store takes on disk, in bytes unless said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Usage {
+    /// How many records it holds.
+    pub records: u64,
+    /// How many files the journal has.
+    pub journal_files: u64,
+    /// How many of them were found damaged since the start, which has them read through in the background.
+    pub damaged_files: u64,
+    /// Their length together.
+    pub journal: u64,
+    /// How much of that is still needed; the rest is given back as files empty themselves.
+    pub needed: u64,
+    /// How much of the journal the state is behind: what a start after a crash would apply.
+    pub behind: u64,
+    /// The length of the state's files.
+    pub state: u64,
+    /// The length of the snapshots.
+    pub snapshots: u64,
+    /// What is free for us on the disk; absent where the system does not say.
+    pub free: Option<u64>,
+}
+
+/// Told how many lines an export or an import has come to.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Whether something that waits for a person could be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,17 +274,23 @@ pub trait Store: Send + Sync {
     async fn redeem(&self, token: &str, event: &Event) -> Result<bool, StoreError>;
 
     /// Leases the oldest event that waits and whose lane is free: no event of it leased, no older one waiting, no send of
-    /// it being delivered. Oldest means accepted first, not the provider's time: that order is the only one that is known
-    /// when the first of two events is claimed. A lease that ended is over when somebody claims at a later time.
+    /// it being delivered. Oldest means accepted first, save that an event which happened earlier goes before those that it
+    /// found waiting for their `decide_from`; before that time an event is not leased. A change without a message that
+    /// follows closely on a send of ours counts as caused by it. A lease that ended is over when somebody claims at a later
+    /// time.
     async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError>;
 
-    /// Keeps a decision with its sends and records, calls off what it cancels, and confirms the send that the event turned
-    /// out to be, also if that was a dead letter: all or nothing. The contact's version is one more than the claim's,
+    /// Keeps a decision with its sends and records, calls off what it cancels and supersedes, and confirms the send that the
+    /// event turned out to be, also if that was a dead letter, or keeps what the event reports of it: all or nothing. The
+    /// contact's version is one more than the claim's,
     /// whatever the decision says. The windows it counted in must be as they were read. Durable when it returns.
     async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError>;
 
-    /// Leases the send of the account that is due longest and whose lane is free: no send of it leased, and no event of it
-    /// waiting or leased, because what was accepted may call the send off. An event waits only for sends that are leased, so
+    /// Leases the send of the account that goes first among those that are due and whose lane is free: pages before replies
+    /// before the rest, of these what is due longest; now and then what is due longest of all, so that nothing waits for
+    /// ever. Within a lane what is due longest leaves first, whatever it is; one that was tried is not passed by a later one
+    /// of its lane before its `lane_until`, and whoever passes it then says so in `passed`. A lane is free when no send of it
+    /// is leased and no event of it waits or is leased, because what was accepted may call the send off. An event waits only for sends that are leased, so
     /// the two never wait for each other. The start of an attempt is durable when it returns. A send in state `unknown` is leased as it is; one whose lease ended during an
     /// attempt has become `unknown`.
     async fn claim_send(
@@ -247,6 +307,9 @@ pub trait Store: Send + Sync {
     /// holds up its lane ends. Lanes with an event that waits do not count: deciding it is what there is to do.
     async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError>;
 
+    /// When the next event that is not leased before its `decide_from` can be claimed.
+    async fn next_undecided(&self) -> Result<Option<Timestamp>, StoreError>;
+
     /// An event by its id.
     async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError>;
 
@@ -259,11 +322,15 @@ pub trait Store: Send + Sync {
     /// Sends, newest first, at most 1000.
     async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError>;
 
-    /// Puts a dead letter back into the outbox, due at once. Only what happens from now on can call it off.
+    /// Puts a dead letter, or what is held because it may have arrived, back into the outbox, due at once. Only what happens from now on can call it off.
     async fn redrive(&self, id: &SendId, key: Key, hand: &Hand) -> Result<Changed, StoreError>;
 
     /// Puts a held send back into the outbox, due at once.
     async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError>;
+
+    /// Takes a held send or a dead letter of which a person has seen that it arrived for confirmed. One that was never tried
+    /// cannot have.
+    async fn confirm(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError>;
 
     /// Drops a dead letter or a held send, with a reason.
     async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError>;
@@ -297,9 +364,30 @@ pub trait Store: Send + Sync {
     /// The credential last kept under the name.
     async fn credential(&self, name: &str) -> Result<Option<crate::secret::Secret>, StoreError>;
 
+    /// Keeps how far a source has been read, in place of what was kept before. Durable when it returns.
+    async fn keep_position(&self, source: &SourceName, position: &Position) -> Result<(), StoreError>;
+
+    /// How far a source has been read.
+    async fn position(&self, source: &SourceName) -> Result<Option<Position>, StoreError>;
+
     /// Forgets events received before `before` that are decided and have no open, held or dead send, with their decisions
     /// and sends, and ledger entries, windows, quarantines and resumptions of that age. Answers how many events were forgotten.
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError>;
+
+    /// Writes everything as compressed lines of JSON, and answers how many. Whole only where nothing changes meanwhile.
+    async fn export(&self, into: Box<dyn Write + Send>, progress: Progress) -> Result<u64, StoreError>;
+
+    /// Takes over what [`export`](Self::export) wrote, compressed or not, into a store that is empty, and answers how many
+    /// lines. An import that fails leaves a store that says so when it is opened.
+    async fn import(&self, from: Box<dyn Read + Send>, progress: Progress) -> Result<u64, StoreError>;
+
+    /// Whether it has failed for good: nothing is kept any more until it is opened anew. A full disk is not that.
+    fn is_broken(&self) -> bool {
+        false
+    }
+
+    /// What it takes on disk; none where it takes nothing.
+    async fn usage(&self) -> Result<Option<Usage>, StoreError>;
 
     /// What is in the store.
     async fn counts(&self) -> Result<Counts, StoreError>;

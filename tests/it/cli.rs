@@ -2,10 +2,14 @@
 
 mod backtest;
 mod demo;
+mod doctor;
 mod engine;
 mod files;
+mod lists;
 mod mistakes;
 mod orders;
+mod register;
+mod state;
 
 use std::path::Path;
 
@@ -51,6 +55,10 @@ fn every_command_has_help_with_an_example_that_names_it() {
         "pause",
         "resume",
         "mode",
+        "conversations",
+        "members",
+        "snippets",
+        "state",
         "schema",
         "completions",
         "version",
@@ -84,6 +92,7 @@ fn usage_that_is_wrong_ends_with_2_and_says_what_would_be_right() {
         (&["check", "--format", "yaml"], "[possible values: text, json]"),
         (&["outbox", "list", "--state", "deda"], "a similar value exists: 'dead'"),
         (&["dead", "drop", "snd_1"], "--why <TEXT>"),
+        (&["sources", "backfill", "inbox", "--since", "2x"], "invalid value '2x'"),
         (&["check"], "rejoinder.yaml: cannot be read: No such file or directory"),
         (&["serve"], "`rejoinder init` writes one, --config names another"),
     ] {
@@ -103,9 +112,9 @@ fn work_that_cannot_be_done_ends_with_1() {
         (&["explain", "event.json"][..], "event.json:2:3: unknown key `mesage`; did you mean `message`?"),
         (&["explain", "nowhere.json"], "`nowhere.json` cannot be read: No such file or directory"),
         (&["explain", "rejoinder.yaml"], "rejoinder.yaml:1:1: not JSON: expected value"),
-        (&["explain", "evt_none"], "there is no event `evt_none` (404)"),
-        (&["outbox", "show", "snd_none"], "there is no send `snd_none` (404)"),
-        (&["dead", "redrive", "snd_none"], "snd_none: there is no send `snd_none` (404)"),
+        (&["explain", "evt_none"], "there is no event `evt_none`"),
+        (&["outbox", "show", "snd_none"], "there is no send `snd_none`"),
+        (&["dead", "redrive", "snd_none"], "snd_none: there is no send `snd_none`"),
         (&["send", "inbx", "rejoinder.yaml"], "there is no source `inbx`; did you mean `inbox`?"),
         (&["send", "inbox", "rejoinder.yaml", "--url", "http://127.0.0.1:9/"], "is the server running?"),
         (&["test", "rules/snippets"], "there are no rule tests"),

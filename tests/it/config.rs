@@ -81,6 +81,15 @@ hooks:
 "#;
 
 #[test]
+fn a_wait_that_would_look_like_a_dead_conversation_is_refused() {
+    let text = "limits: { lane_patience: 25h, reorder_window: 2m }";
+    let faults = load_text("rejoinder.yaml", text, Path::new("."), Vec::new()).err().unwrap().to_string();
+    for told in ["`25h` is not between 0s and 1d", "`2m` is not between 0s and 1m"] {
+        assert!(faults.contains(told), "{faults}");
+    }
+}
+
+#[test]
 fn the_numbers_of_the_guard_are_judged_in_every_scope() {
     let faults = load_text("r.yaml", GUARD, Path::new("."), Vec::new()).err().unwrap();
     insta::assert_snapshot!(faults.to_string(), @"
@@ -90,7 +99,7 @@ fn the_numbers_of_the_guard_are_judged_in_every_scope() {
     r.yaml:5:3: `sometimes` is not known here (known: auto, always, never)
     r.yaml:7:5: there is no account `dsk`; did you mean `desk`? (known: desk)
     r.yaml:8:13: `long` is not a duration; write it like 30s, 15m, 24h or 7d
-    r.yaml:8:31: unknown key `answr`; did you mean `answer`? (known: allow_multiple, answer, ack, away, suppress_requested, require_addressed, max_recipients, bounced, suspect_speed, chain_depth, caps, quarantine, takeover, due_window)
+    r.yaml:8:31: unknown key `answr`; did you mean `answer`? (known: allow_multiple, answer, ack, away, suppress_requested, require_addressed, max_recipients, bounced, suspect_speed, chain_depth, caps, quarantine, takeover, due_window, answer_max_age)
     r.yaml:10:45: `9/soon` is not a cap; write it as count and time, like 2/10m or 10/24h
     r.yaml:11:12: there is no hook `alrms`; did you mean `alarms`? (known: alarms)
     r.yaml:13:3: missing key `secret`
@@ -118,7 +127,7 @@ fn every_fault_is_said_at_once_with_its_place_and_what_would_be_right() {
     let ran = check(folder.path(), WRONG, &[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     insta::assert_snapshot!(ran.stderr, @"
-    rejoinder.yaml:1:1: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, schedules, retention, accounts, sources, hooks, members, snippets, guard, egress, limits, log)
+    rejoinder.yaml:1:1: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, schedules, retention, accounts, sources, hooks, members, snippets, guard, egress, limits, trusted_proxies, log)
     rejoinder.yaml:3:3: the admin listener is reachable from outside; set `admin.token`, or listen on 127.0.0.1
     rejoinder.yaml:4:1: `mysql:./data` is not a store; write sled:./data or memory:
     rejoinder.yaml:5:1: `Europe/Berlim` is not a time zone of the IANA database, such as Europe/Berlin
@@ -131,17 +140,17 @@ fn every_fault_is_said_at_once_with_its_place_and_what_would_be_right() {
     rejoinder.yaml:18:5: `base_url` is not an http or https address; write it like https://api.getfernand.com
     rejoinder.yaml:19:3: missing key `location_id`
     rejoinder.yaml:21:5: the environment variable `UNSET_TOKEN` is not set; set it, or write `${UNSET_TOKEN:-default}`
-    rejoinder.yaml:22:5: unknown key `location`; did you mean `location_id`? (known: provider, own_addresses, token, oauth, location_id, app_id, api_version, internal_comment, from_number, conversation_provider_id, base_url)
+    rejoinder.yaml:22:5: unknown key `location`; did you mean `location_id`? (known: provider, own_addresses, on_unknown, concurrency, quota, token, oauth, location_id, app_id, api_version, internal_comment, from_number, conversation_provider_id, base_url)
     rejoinder.yaml:25:5: cannot read `missing.txt`: No such file or directory (os error 2)
     rejoinder.yaml:28:5: there is no account `shp`; did you mean `shop`? (known: shop, desk, crm, clinic)
     rejoinder.yaml:29:15: `sequency` is not known here; did you mean `sequenzy`?
-    rejoinder.yaml:30:3: the source has no `verify`; say how its sender proves who it is (or write `verify: { scheme: none }`)
+    rejoinder.yaml:30:3: the source has no `verify` and no `poll`; say how its sender proves who it is (or write `verify: { scheme: none }`), or how often to look (`poll: { every: 60s }`)
     rejoinder.yaml:34:80: unknown key `hader`; did you mean `header`? (known: scheme, secrets, keys, header, hash, encoding, prefix, list, timestamp_header, content, id_header, tolerance, key, url)
     rejoinder.yaml:38:12: unknown key `message.txt`; did you mean `message.text`?
     rejoinder.yaml:38:37: `data.mail` is not of the form wanted here; write it like /data/body
     rejoinder.yaml:40:13: `17` is not a text
     rejoinder.yaml:42:3: `soon` is not a duration; write it like 30s, 15m, 24h or 7d
-    rejoinder.yaml:43:3: unknown key `own_host`; did you mean `own_hosts`? (known: allow_multiple, answer, ack, away, suppress_requested, system_addresses, own_hosts, require_addressed, max_recipients, bounced, suspect_speed, chain_depth, caps, quarantine, takeover, due_window, public_domains, alert, accounts, rules, addresses)
+    rejoinder.yaml:43:3: unknown key `own_host`; did you mean `own_hosts`? (known: allow_multiple, answer, ack, away, suppress_requested, system_addresses, own_hosts, require_addressed, max_recipients, bounced, suspect_speed, chain_depth, caps, quarantine, takeover, due_window, answer_max_age, public_domains, alert, accounts, rules, addresses)
     rejoinder.yaml:44:19: `nowhere` is not a URL: relative URL without a base
     rejoinder.yaml:46:3: `lots` is not a size; write it like 65536, 64KiB or 1MiB
     rejoinder.yaml:47:3: `many` is not a whole number
@@ -271,7 +280,7 @@ fn a_wrong_override_is_named_by_its_variable() {
     insta::assert_snapshot!(ran.stderr, @"
     environment variable REJOINDER_LIMITS__CONCURRENCY: `concurrency`: the value is not a whole number
     environment variable REJOINDER_LIMITS__MAX_BODY: the value is not a size; write it like 65536, 64KiB or 1MiB
-    environment variable REJOINDER_LISTNE: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, schedules, retention, accounts, sources, hooks, members, snippets, guard, egress, limits, log)
+    environment variable REJOINDER_LISTNE: unknown key `listne`; did you mean `listen`? (known: listen, admin, store, rules, time_zone, schedules, retention, accounts, sources, hooks, members, snippets, guard, egress, limits, trusted_proxies, log)
     environment variable REJOINDER_LOG: `log`: the value is not known here (known: pretty, json)
     environment variable REJOINDER_RETENTION: the value is not a duration; write it like 30s, 15m, 24h or 7d
     ");
@@ -282,9 +291,13 @@ async fn a_source_is_verified_or_says_that_it_is_not() {
     let stage = Stage::with("").await;
     let config = std::fs::read_to_string(stage.path("rejoinder.yaml")).unwrap();
     let with = |verify: &str| {
-        let line = "shop: { account: shop, verify: { scheme: sequenzy, secrets: [planted-shop-secret] } }";
+        let line =
+            "shop: { account: shop, verify: { scheme: sequenzy, secrets: [planted-shop-secret] }, backfill: off }";
         assert!(config.contains(line));
-        stage.write("rejoinder.yaml", &config.replace(line, &format!("shop: {{ account: shop{verify} }}")));
+        stage.write(
+            "rejoinder.yaml",
+            &config.replace(line, &format!("shop: {{ account: shop{verify}, backfill: off }}")),
+        );
     };
     with("");
     let refused = stage.run(&["serve"]);
@@ -313,7 +326,7 @@ fn paths_are_taken_from_the_folder_of_the_configuration() {
     let elsewhere = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/desk/rejoinder.yaml");
     let path = path.to_str().unwrap();
-    let fine = "fine: 1 rules, 1 sources, 1 accounts, 1 snippets\n";
+    let fine = "fine: 1 rule, 1 source, 1 account, 1 snippet\n";
     assert_eq!(run_in(elsewhere.path(), &["check", "--config", path]).fine().stdout, fine);
     assert_eq!(
         run_in(elsewhere.path(), &["test", "--config", path]).fine().stdout.lines().next(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use rejoinder::model::{Hand, Send as OutgoingSend, SendState};
+use rejoinder::model::{Hand, HoldCause, Send as OutgoingSend, SendState};
 use rejoinder::outbox::RetryPolicy;
 use rejoinder::provider::sandbox::{EntryKind, Fault, Speaks};
 use rejoinder::store::{Changed, Key};
@@ -132,8 +132,8 @@ async fn a_renewed_key_begins_anew() {
         bench.sandbox.fail_next(Speaks::Spruce, Fault::Reset, 3);
         bench.settle().await;
         let send = bench.send(&event).await;
-        let SendState::Dead { reason } = &send.state else { panic!("{send:?}") };
-        assert!(reason.starts_with("given up after 3 attempts, unknown whether one arrived"), "{reason}");
+        let SendState::Held { cause: HoldCause::Unknown, reason } = &send.state else { panic!("{send:?}") };
+        assert!(reason.starts_with("given up after 3 attempts: "), "{reason}");
         assert_eq!(bench.engine.store.redrive(&send.id, key, &by_kim(&bench)).await.unwrap(), Changed::Done);
         bench.sandbox.fail_next(Speaks::Spruce, Fault::Status(422, None), 1);
         bench.settle().await;
@@ -239,7 +239,8 @@ async fn what_cannot_be_told_is_left_to_a_person() {
         bench.sandbox.take_webhooks();
         bench.settle().await;
         let send = bench.send(&event).await;
-        assert!(matches!(&send.state, SendState::Dead { reason } if reason.starts_with("unknown")), "{send:?}");
+        let SendState::Held { cause: HoldCause::Unknown, reason } = &send.state else { panic!("{send:?}") };
+        assert!(reason.starts_with("read back 10 times without a clear answer"), "{reason}");
         assert_eq!((outcomes(&send), bench.replies(speaks, "1001").len()), (vec!["unknown"], 1), "{speaks:?}");
     }
 }
@@ -266,7 +267,7 @@ async fn a_dead_letter_is_redriven_or_dropped_by_hand() {
     assert!(code == Some(0) && dead.iter().all(|id| listed.contains(id.as_str())), "{listed}");
     let (code, said) = command(&["redrive", dead[0].as_str()]);
     assert!(code == Some(0) && said.contains("redriven"), "{said}");
-    let (code, said) = command(&["drop", dead[1].as_str(), "--reason", "answered by phone"]);
+    let (code, said) = command(&["drop", dead[1].as_str(), "--why", "answered by phone"]);
     assert!(code == Some(0) && said.contains("dropped"), "{said}");
     let (code, said) = command(&["redrive", dead[1].as_str()]);
     assert!(code == Some(1) && said.contains("not a dead letter"), "{said}");
@@ -305,7 +306,7 @@ async fn a_provider_that_hangs_or_is_down_never_blocks_other_accounts() {
         bench.arrive(Speaks::Spruce, &conversation.to_string(), "hello").await;
     }
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(worker::run(Arc::clone(&bench.engine), SignedDuration::from_hours(24), stopped));
+    let running = tokio::spawn(worker::run(Arc::clone(&bench.engine), stopped));
     let answered = async {
         while !(2_001..=2_020).all(|conversation| bench.replies(Speaks::Spruce, &conversation.to_string()).len() == 1) {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -140,7 +140,7 @@ async fn the_embedded_engine_answers() {
     insta::assert_snapshot!(embed::story().await.unwrap(), @r#"
     message.received from Ann Smith
     matched opening-hours because contains "opening hours"
-    loop guard: 26 steps, 0 against a reply
+    loop guard: 27 steps, 0 against a reply
     reply: delivered after 1 attempt
     the contact sees: contact: What are your opening hours?
     the contact sees: reply: Hi Ann, we are open 9 to 5.

@@ -119,8 +119,7 @@ async fn explain(bench: &Bench, event: &Event) -> Value {
 
 async fn ask(bench: &Bench, event: &Event) -> (u16, Value) {
     let patience = Duration::from_secs(9);
-    let limits =
-        Limits { max_body: 1, max_headers: 1, concurrency: 1, header_timeout: patience, request_timeout: patience };
+    let limits = Limits { concurrency: 1, request_timeout: patience, ..Limits::default() };
     let shared = Arc::new(Shared::new(Arc::clone(&bench.engine), limits, None));
     let path = format!("/api/v1/events/{}/explain", event.id);
     let (status, explained) = server::ask(shared, Method::GET, &path, None).await.unwrap();

@@ -323,8 +323,7 @@ async fn a_veto_in_the_last_file_still_wins() {
 /// What the operator's side explains of an event.
 async fn explain(bench: &Bench, event: &EventId) -> Value {
     let patience = Duration::from_secs(9);
-    let limits =
-        Limits { max_body: 1, max_headers: 1, concurrency: 1, header_timeout: patience, request_timeout: patience };
+    let limits = Limits { concurrency: 1, request_timeout: patience, ..Limits::default() };
     let shared = Arc::new(Shared::new(Arc::clone(&bench.engine), limits, None));
     let path = format!("/api/v1/events/{event}/explain");
     let (status, explained) = server::ask(shared, Method::GET, &path, None).await.unwrap();

@@ -1,10 +1,12 @@
 //! The sockets, as a sender, an operator and an attacker see them: what is answered to what, and what is never said.
 
 mod admin;
+mod admission;
 mod deliveries;
 mod drain;
 mod handshakes;
 mod limits;
+mod shedding;
 mod silence;
 mod store;
 

@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The operator's token.
 pub(crate) const TOKEN: &str = "planted-admin-token";
 
-/// One source and one account at each of the four providers; `{…}` is filled in by the stage.
+/// One source and one account at each of the four providers; `{…}` is filled in by the stage. Only what is delivered comes
+/// in: a back-fill would find it at a moment of its own.
 const CONFIG: &str = r#"
 listen: 127.0.0.1:0
 admin:
@@ -58,10 +59,10 @@ accounts:
     token: sandbox-key
     base_url: {sandbox}/spruce/v1
 sources:
-  shop: { account: shop, verify: { scheme: sequenzy, secrets: [planted-shop-secret] } }
-  desk: { account: desk, verify: { scheme: token, header: X-Desk-Key, secrets: [planted-desk-secret] } }
-  crm: { account: crm, verify: { scheme: highlevel, keys: ["{key}"] } }
-  clinic: { account: clinic, verify: { scheme: spruce, secrets: [planted-clinic-secret] } }
+  shop: { account: shop, verify: { scheme: sequenzy, secrets: [planted-shop-secret] }, backfill: off }
+  desk: { account: desk, verify: { scheme: token, header: X-Desk-Key, secrets: [planted-desk-secret] }, backfill: off }
+  crm: { account: crm, verify: { scheme: highlevel, keys: ["{key}"] }, backfill: off }
+  clinic: { account: clinic, verify: { scheme: spruce, secrets: [planted-clinic-secret] }, backfill: off }
 members:
   dr-lee: { spruce: entity_0D4QABCC06000, fernand: "42", highlevel: GK56r6wdJDrkUPd0xsmx }
 "#;
@@ -141,7 +142,10 @@ impl Stage {
     /// What the configuration means.
     pub(crate) fn settings(&self) -> Settings {
         let text = std::fs::read_to_string(self.path("rejoinder.yaml")).unwrap();
-        config::load_text("rejoinder.yaml", &text, self.folder.path(), Vec::new()).unwrap()
+        let mut settings = config::load_text("rejoinder.yaml", &text, self.folder.path(), Vec::new()).unwrap();
+        // Nothing here happens out of order.
+        settings.patience.reorder = jiff::SignedDuration::ZERO;
+        settings
     }
 
     /// Runs a command in the folder.
@@ -182,6 +186,15 @@ impl Stage {
         found.verifier.sign(&signing).unwrap()
     }
 
+    /// A body with its signature in it, for schemes that put it there.
+    pub(crate) fn seal(&self, source: &str, body: &str) -> String {
+        let settings = self.settings();
+        let found = settings.sources.iter().find(|one| one.name.as_str() == source).unwrap();
+        let signing =
+            Signing { body: body.as_bytes(), id: "msg_1", now: Clock::system().now(), private_key: Some(&self.key) };
+        String::from_utf8(found.verifier.seal(&signing).unwrap()).unwrap()
+    }
+
     /// What we said in a conversation, as the provider has it.
     pub(crate) fn said(&self, speaks: Speaks, conversation: &str) -> Vec<String> {
         let threads = self.sandbox.conversations();
@@ -204,8 +217,13 @@ impl Stage {
 /// Starts the real program in a folder and waits until it is ready.
 pub(crate) async fn serve_in(folder: &Path, variables: &[(&str, &str)]) -> Server {
     let mut command = command(folder, &["serve"]);
-    let mut child =
-        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    command.envs(variables.iter().copied());
+    started(command).await
+}
+
+/// Starts a command that serves and waits until it is ready.
+pub(crate) async fn started(mut command: Command) -> Server {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let log = Arc::new(Mutex::new(String::new()));
     let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&log));
     std::thread::spawn(move || {
@@ -269,6 +287,11 @@ impl Server {
     /// Waits until a log line holds the words.
     pub(crate) async fn logs(&self, words: &str) {
         until(words, async || self.log().contains(words).then_some(())).await;
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.program.child.id()
     }
 
     /// Sends a signal, by name.
@@ -452,11 +475,5 @@ pub(crate) fn any() -> SocketAddr {
 
 /// Limits that no test runs into by accident.
 pub(crate) fn limits() -> Limits {
-    Limits {
-        max_body: 1 << 20,
-        max_headers: 64 << 10,
-        concurrency: 64,
-        header_timeout: Duration::from_secs(10),
-        request_timeout: Duration::from_secs(30),
-    }
+    Limits { concurrency: 64, ..Limits::default() }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use similar::TextDiff;
 
-use crate::cli::output::plain;
+use crate::cli::output::{many, plain};
 use crate::cli::story::seconds;
 use crate::model::Verdict;
 use crate::rules::Book;
@@ -55,10 +55,6 @@ pub(super) fn summary(summary: &Summary, book: &Book, since: jiff::Timestamp) ->
     }
     lines.push(String::new());
     lines.join("\n")
-}
-
-fn many(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// One line for an event.

@@ -223,11 +223,5 @@ fn free(port: u16) -> SocketAddr {
 }
 
 fn limits() -> Limits {
-    Limits {
-        max_body: 1 << 20,
-        max_headers: 64 << 10,
-        concurrency: 64,
-        header_timeout: Duration::from_secs(10),
-        request_timeout: Duration::from_secs(30),
-    }
+    Limits { concurrency: 64, ..Limits::default() }
 }

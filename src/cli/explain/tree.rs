@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::output::{BAD, FAINT, GOOD, HEAD, paint, plain, tame};
-use super::super::story;
+use super::super::{order, story};
 use crate::model::Finding;
 use crate::model::findings::outline;
 
@@ -15,6 +15,7 @@ pub(super) fn head(explained: &Value) -> Vec<String> {
     }
     let trace = &explained["decision"]["trace"];
     lines.push(format!("  {}", if trace.is_null() { "waits to be decided".to_owned() } else { outcome(trace) }));
+    lines.extend(order::of_decision(&explained["decision"]));
     lines.extend(vetoes(trace));
     if let Some(rules) = explained["differs"].as_array().filter(|rules| !rules.is_empty()) {
         let rules = rules.iter().map(plain).collect::<Vec<_>>().join(", ");

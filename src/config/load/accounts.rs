@@ -3,14 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::super::common::{self, QuotaDocument};
 use super::super::document::{ConfigDocument, SourceDocument};
+use super::polling;
 use super::{AccountSettings, Loading, SourceSettings, escape};
 use crate::model::{AccountName, HOOK_ACCOUNT, SourceName, event::bare_address};
 use crate::provider::hook::{Hook, HookSettings};
-use crate::provider::{self, Mapping};
+use crate::provider::{self, Mapping, Quota};
 use crate::signature::{self, SettingFault, Verifier, VerifySettings};
+
+/// The longest time that a rate limit is counted over.
+const LONGEST_QUOTA: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+fn concurrency(account: &Value, written: &ConfigDocument) -> usize {
+    let own = account["concurrency"].as_u64().and_then(|own| usize::try_from(own).ok());
+    own.unwrap_or(written.limits.account_concurrency).max(1)
+}
 
 impl Loading<'_> {
     pub(super) fn accounts(&mut self, written: &ConfigDocument) -> Vec<AccountSettings> {
@@ -22,13 +33,14 @@ impl Loading<'_> {
             let mut own = value.clone();
             if let Some(map) = own.as_object_mut() {
                 map.remove("provider");
-                map.remove("own_addresses");
+                common::KEYS.iter().for_each(|key| drop(map.remove(*key)));
             }
             if name.starts_with(HOOK_ACCOUNT) {
                 self.fault(&pointer, format!("`{HOOK_ACCOUNT}` begins the names of hooks; call the account otherwise"));
                 continue;
             }
             let account = AccountName::from(name.as_str());
+            let quotas = self.quotas(&format!("{pointer}/quota"), &value["quota"]);
             match provider.open(&account, &own) {
                 Ok(adapter) => {
                     let addresses = value["own_addresses"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -40,6 +52,10 @@ impl Loading<'_> {
                         adapter,
                         capabilities,
                         own_addresses,
+                        // The schema has refused every other word.
+                        on_unknown: serde_json::from_value(value["on_unknown"].clone()).unwrap_or_default(),
+                        concurrency: concurrency(value, written),
+                        quotas,
                     });
                 }
                 Err(faults) => self.setting_faults(&pointer, faults),
@@ -48,14 +64,31 @@ impl Loading<'_> {
         accounts
     }
 
+    /// The rate limits in place of the published ones; what is not a limit has been said by the schema.
+    fn quotas(&mut self, pointer: &str, written: &Value) -> Option<Vec<Quota>> {
+        let written: Vec<QuotaDocument> = serde_json::from_value(written.clone()).ok()?;
+        let mut quotas = Vec::new();
+        for (index, quota) in written.into_iter().enumerate() {
+            let at = format!("{pointer}/{index}/per");
+            let Some(per) = self.duration(&at, &quota.per) else { continue };
+            match per > SignedDuration::ZERO && per <= LONGEST_QUOTA {
+                true => quotas.push(Quota { class: quota.class, calls: quota.calls, per }),
+                false => self.fault(&at, format!("`{}` is not a time between 1ms and 31d", quota.per)),
+            }
+        }
+        Some(quotas)
+    }
+
     pub(super) fn sources(&mut self, written: &ConfigDocument, accounts: &[AccountSettings]) -> Vec<SourceSettings> {
-        let mut sources = Vec::new();
+        let (mut sources, shares) = (Vec::new(), polling::shares(written));
         for (name, source) in &written.sources {
             let pointer = format!("/sources/{}", escape(name));
             let mapping = self.mapping(&pointer, source);
-            if let Some((scheme, verifier)) = self.verifier(&pointer, source, accounts) {
+            let polling = self.polling(&pointer, source, accounts, &shares);
+            if let Some((verify, verifier)) = self.verifier(&pointer, source, accounts) {
                 let (name, account) = (SourceName::from(name.as_str()), AccountName::from(source.account.as_str()));
-                sources.push(SourceSettings { name, account, scheme, verifier, mapping });
+                let scheme = verify.as_ref().map_or("poll", |verify| verify.scheme.as_str()).to_owned();
+                sources.push(SourceSettings { name, account, scheme, verifier, verify, mapping, polling });
             }
         }
         sources
@@ -89,11 +122,14 @@ impl Loading<'_> {
         pointer: &str,
         source: &SourceDocument,
         accounts: &[AccountSettings],
-    ) -> Option<(String, Box<dyn Verifier>)> {
+    ) -> Option<(Option<VerifySettings>, Box<dyn Verifier>)> {
         let Some(written) = &source.verify else {
+            if source.poll.is_some() {
+                return Some((None, Box::new(signature::Closed)));
+            }
             self.fault(
                 pointer,
-                "the source has no `verify`; say how its sender proves who it is (or write `verify: { scheme: none }`)",
+                "the source has no `verify` and no `poll`; say how its sender proves who it is (or write `verify: { scheme: none }`), or how often to look (`poll: { every: 60s }`)",
             );
             return None;
         };
@@ -109,7 +145,7 @@ impl Loading<'_> {
             self.fault(&pointer, "HighLevel signs for all its customers with one key, so the account must tell them apart; use an account with `provider: highlevel`, or give `keys` of your own");
         }
         match scheme.build(&settings) {
-            Ok(verifier) => Some((settings.scheme, verifier)),
+            Ok(verifier) => Some((Some(settings), verifier)),
             Err(faults) => {
                 self.setting_faults(&pointer, faults);
                 None

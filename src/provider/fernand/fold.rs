@@ -1,5 +1,6 @@
-//! Puts actions into the call of a reply or note of the same rule, because Fernand allows five writes a minute.
-//! Never moves an action to another time, or under another reason to be called off.
+//! Puts actions into the call of a note of the same rule, because Fernand allows five writes a minute. Never moves an action
+//! to another time, or under another reason to be called off: so not into a reply, which many things call off that leave a
+//! tag as it is.
 
 use std::collections::VecDeque;
 
@@ -14,7 +15,7 @@ pub(super) const MOST_ACTIONS: usize = 10;
 /// The longest name of a tag (*Add a tag to a conversation*).
 pub(super) const LONGEST_TAG: usize = 50;
 
-/// Each action that Fernand takes as part of another call goes into the last reply or note before it, else into the first
+/// Each action that Fernand takes as part of another call goes into the last note before it, else into the first
 /// one after it. What finds no place stays a send of its own.
 pub(super) fn fold(sends: Vec<Send>) -> Vec<Send> {
     let mut forward: Vec<Send> = Vec::new();
@@ -34,8 +35,8 @@ pub(super) fn fold(sends: Vec<Send>) -> Vec<Send> {
     kept.into()
 }
 
-/// Where in `into` the action of `send` may go. A delayed reply keeps to itself, since its actions would wait with it; so
-/// does one that may be called off, or waits for a person, while the other may not.
+/// Where in `into` the action of `send` may go. What waits for its time keeps to itself, since its actions would wait with
+/// it; so does what may be called off, or waits for a person, while the other may not.
 fn room<'a>(into: &'a mut Send, send: &Send) -> Option<&'a mut Vec<Action>> {
     let more = actions(&send.action)?.len();
     let origin = |send: &Send| {
@@ -48,7 +49,6 @@ fn room<'a>(into: &'a mut Send, send: &Send) -> Option<&'a mut Vec<Action>> {
         return None;
     }
     let also = match &mut into.action {
-        Action::Reply(reply) => &mut reply.also,
         Action::Note(note) => &mut note.also,
         _ => return None,
     };

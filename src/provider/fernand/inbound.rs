@@ -11,25 +11,59 @@ use crate::provider::content::without_quote;
 use crate::provider::read::{body_key, first_name, first_text, flag, items, text, time};
 use crate::text::text_of_html;
 
-/// A message of ours that came back. Fernand does not say whether it may pass, so it is taken to be for good.
-const BOUNCED: DeliveryReport = DeliveryReport { status: DeliveryStatus::Bounced, is_permanent: true };
+/// What the status of a message of ours says of it, where it did not arrive. Of one that came back Fernand does not say
+/// whether it may pass, so it is taken to be for good; `ERROR` is Fernand's own failure to send it.
+fn report(json: &Value) -> Option<DeliveryReport> {
+    let status = match text(json, "/status")?.to_uppercase().as_str() {
+        "BOUNCED" => DeliveryStatus::Bounced,
+        "ERROR" => DeliveryStatus::Failed,
+        _ => return None,
+    };
+    let is_permanent = status == DeliveryStatus::Bounced;
+    Some(DeliveryReport { status, is_permanent, reason: None, message_id: text(json, "/id") })
+}
+
+/// A report is known by its message and what became of it: what is around it changes.
+fn report_key(json: &Value) -> Option<String> {
+    Some(format!("delivery:{}:{}", text(json, "/id")?, text(json, "/status")?.to_lowercase()))
+}
 
 /// Reads a delivery.
 pub(super) fn normalise(body: &[u8], json: &Value) -> Normalised {
+    match draft(json, body) {
+        Some(draft) => Normalised::Event(Box::new(draft)),
+        None => Normalised::Unreadable("the delivery is not a JSON object".to_owned()),
+    }
+}
+
+/// The event in a delivery; `body` are the bytes of it. None where it is no object.
+pub(super) fn draft(json: &Value, body: &[u8]) -> Option<Draft> {
     if !json.is_object() {
-        return Normalised::Unreadable("the delivery is not a JSON object".to_owned());
+        return None;
     }
     let kind = kind(json);
     let is_entry = !matches!(kind, EventKind::Other | EventKind::DeliveryUpdated);
-    Normalised::Event(Box::new(Draft {
-        dedupe_key: entry_key(json).filter(|_| is_entry).unwrap_or_else(|| body_key(body)),
+    Some(Draft {
+        dedupe_key: match kind {
+            EventKind::DeliveryUpdated => report_key(json),
+            _ => entry_key(json).filter(|_| is_entry),
+        }
+        .unwrap_or_else(|| body_key(body)),
         kind,
         at: ["/timestamp", "/created"].iter().find_map(|at| time(json, at)),
         conversation: conversation(json, is_entry),
         contact: contact(json),
         message: is_entry.then(|| message(json, kind)),
-        delivery: (kind == EventKind::DeliveryUpdated).then_some(BOUNCED),
-    }))
+        delivery: report(json).filter(|_| kind == EventKind::DeliveryUpdated),
+    })
+}
+
+/// Our word for the status of a conversation.
+pub(super) fn status_word(status: &str) -> String {
+    match status.to_lowercase().as_str() {
+        "opened" => "open".to_owned(),
+        word => word.to_owned(),
+    }
 }
 
 /// The custom-data call says that an agent opened the conversation or pressed a button in it. Nothing about the
@@ -39,7 +73,7 @@ fn kind(json: &Value) -> EventKind {
     match (word("/type").as_str(), word("/way").as_str()) {
         ("NOTE", _) => EventKind::NoteAdded,
         ("MESSAGE" | "", "IN") => EventKind::MessageReceived,
-        ("MESSAGE" | "", "OUT") if word("/status") == "BOUNCED" => EventKind::DeliveryUpdated,
+        ("MESSAGE" | "", "OUT") if report(json).is_some() => EventKind::DeliveryUpdated,
         ("MESSAGE" | "", "OUT") => EventKind::MessageSent,
         _ => EventKind::Other,
     }
@@ -61,7 +95,9 @@ fn conversation(json: &Value, is_entry: bool) -> Conversation {
         id: first_text(json, &["/conversation_id", "/conversation/id"]),
         subject: first_text(json, &["/subject", "/conversation/subject"]),
         // The status of a message is not that of its conversation, but spam is spam.
-        status: status.filter(|status| is_entry && status == "spam").or_else(|| text(json, "/conversation/status")),
+        status: status
+            .filter(|status| is_entry && status == "spam")
+            .or_else(|| text(json, "/conversation/status").map(|status| status_word(&status))),
         channel: text(json, "/source").map(|source| source.to_lowercase()),
         ..Conversation::default()
     }

@@ -8,6 +8,7 @@
 mod config;
 mod fold;
 mod inbound;
+mod listing;
 mod outbound;
 mod reading;
 #[cfg(test)]
@@ -16,12 +17,14 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
 
-use super::{Adapter, Call, CallClass, Listed, Normalised, Provider, Quota, ReadBack, settings};
-use crate::http::Http;
+use super::{
+    Adapter, Call, CallClass, ConversationQuery, ListedConversation, ListedMember, ListedSnippet, Lists, Meter,
+    Normalised, Page, Polled, Provider, Quota, ReadBack, ReadError, Reading, Registration, Until, settings,
+};
 use crate::model::capability::Support::{Missing, Native};
 use crate::model::{AccountName, Capability, Outcome, Send as OutgoingSend};
 use crate::signature::{SettingFault, VerifiedDelivery};
@@ -43,6 +46,15 @@ const CAPABILITIES: &[Capability] = &[
     Capability { name: "tag", support: Native },
     Capability { name: "assign", support: Native },
     Capability { name: "close", support: Native },
+];
+
+/// Fernand publishes no webhook for conversations; what posts is an automation, or the custom data of its sidebar (*Getting
+/// started with custom data*, *Structuring your endpoint*).
+const REGISTRATION: &[&str] = &[
+    "Fernand has no webhook for conversations. To find every message, write `poll: { every: 60s }` under `sources.{source}`; the other steps are not needed then.",
+    "For an automation of yours: let it post each message to {url} as JSON, with a header such as X-Fernand-Key that holds a secret of at least 16 random characters.",
+    "For the custom data of Fernand's sidebar: in its settings, Custom data, enter {url} as the endpoint, click Add headers and add X-Fernand-Key with that secret, then Fetch and save. It tells who opened which conversation, not what was written.",
+    "Write `verify: { scheme: token, header: X-Fernand-Key, secrets: [...] }` under `sources.{source}`, with the same secret.",
 ];
 
 impl Provider for Fernand {
@@ -73,6 +85,10 @@ const QUOTAS: [Quota; 2] = [
     Quota { class: CallClass::Write, calls: 5, per: SignedDuration::from_secs(60) },
 ];
 
+/// Reads and writes are counted apart, and each answer speaks of its own kind (*Rate limits*).
+const METERS: [Meter; 1] =
+    [Meter { header: "x-ratelimit-remaining", is_shared: false, until: Until::At("x-ratelimit-reset") }];
+
 #[async_trait]
 impl Adapter for Account {
     fn normalise(&self, delivery: &VerifiedDelivery, json: &Value) -> Normalised {
@@ -100,15 +116,45 @@ impl Adapter for Account {
         &QUOTAS
     }
 
+    fn meters(&self) -> &'static [Meter] {
+        &METERS
+    }
+
     fn base_urls(&self) -> Vec<Url> {
         vec![self.endpoint.base().clone()]
     }
 
-    async fn members(&self, http: &dyn Http) -> Result<Vec<Listed>, String> {
-        reading::members(self, http).await
+    fn registration(&self) -> Registration<'_> {
+        Registration::ByHand(REGISTRATION)
     }
 
-    async fn snippets(&self, http: &dyn Http) -> Result<Vec<Listed>, String> {
-        reading::snippets(self, http).await
+    fn lists(&self) -> Lists {
+        Lists { conversations: Some(listing::CONVERSATIONS), members: true, snippets: true }
+    }
+
+    async fn conversations(
+        &self,
+        read: &Reading<'_>,
+        query: &ConversationQuery,
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedConversation>, ReadError> {
+        listing::conversations(self, read, query, cursor).await
+    }
+
+    async fn messages(
+        &self,
+        read: &Reading<'_>,
+        conversation: &ListedConversation,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Polled>, ReadError> {
+        listing::messages(self, read, conversation, since).await
+    }
+
+    async fn members(&self, read: &Reading<'_>, _: Option<&str>) -> Result<Page<ListedMember>, ReadError> {
+        listing::members(self, read).await
+    }
+
+    async fn snippets(&self, read: &Reading<'_>, _: Option<&str>) -> Result<Page<ListedSnippet>, ReadError> {
+        listing::snippets(self, read).await
     }
 }

@@ -1,5 +1,5 @@
-//! Reads at Fernand: a conversation's timeline, to see whether a send of unknown outcome has landed; agents; snippets.
-//! Changes nothing.
+//! Reads at Fernand: a conversation's timeline, to see whether a send of unknown outcome has landed. Changes
+//! nothing.
 
 use http::Method;
 use serde_json::Value;
@@ -10,8 +10,8 @@ use crate::http::Http;
 use crate::model::Action;
 use crate::provider::landed::{Found, Sought};
 use crate::provider::outcome::{in_words, shown};
-use crate::provider::read::{flag, items, text, time};
-use crate::provider::{Call, Listed, ReadBack};
+use crate::provider::read::{items, text, time};
+use crate::provider::{Call, ReadBack};
 use crate::text::text_of_html;
 
 /// The rows of a list: the answer itself, or its `data`.
@@ -22,27 +22,6 @@ pub(super) fn rows(json: &Value) -> Vec<Value> {
 async fn get(account: &Account, http: &dyn Http, segments: &[&str]) -> Result<Value, String> {
     let request = account.request(Method::GET, segments, None).map_err(in_words)?;
     shown(http.call(request).await)
-}
-
-/// The agents (*Retrieve all the agents*).
-pub(super) async fn members(account: &Account, http: &dyn Http) -> Result<Vec<Listed>, String> {
-    let agents = rows(&get(account, http, &["agents"]).await?);
-    let present = agents.iter().filter(|agent| !flag(agent, "/is_removed"));
-    Ok(present.filter_map(|agent| listed(agent, "/name", "/email")).collect())
-}
-
-/// The snippets (*List all snippets*).
-pub(super) async fn snippets(account: &Account, http: &dyn Http) -> Result<Vec<Listed>, String> {
-    let snippets = rows(&get(account, http, &["snippets"]).await?);
-    Ok(snippets.iter().filter_map(|snippet| listed(snippet, "/title", "/shortcut")).collect())
-}
-
-fn listed(row: &Value, name: &str, detail: &str) -> Option<Listed> {
-    Some(Listed {
-        id: text(row, "/id")?,
-        name: text(row, name).unwrap_or_default(),
-        detail: text(row, detail).unwrap_or_default(),
-    })
 }
 
 /// Reads the timeline back (*List messages in a conversation*): newest first, one page.

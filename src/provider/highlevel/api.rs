@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::oauth::Credential;
 use crate::http::{CallError, Request, Response};
 use crate::model::Outcome;
-use crate::provider::Call;
 use crate::provider::endpoint::Endpoint;
-use crate::provider::outcome::{Repeat, in_words, judge, shown};
+use crate::provider::outcome::{Repeat, answered, in_words, judge};
+use crate::provider::{Call, Reading};
 
-/// The `Version` of the contact calls (`apps/contacts.json`).
+/// The `Version` of the contact and user calls (`apps/contacts.json`, `apps/users.json`).
 const CONTACTS_VERSION: &str = "2021-07-28";
 
 /// A connection to a location.
@@ -31,14 +31,23 @@ impl Api {
         &self.endpoint
     }
 
-    /// A call below `/conversations` or `/contacts`, with the version that belongs to it.
+    /// A call below `/conversations`, `/contacts` or `/users`, with the version that belongs to it.
     pub(super) fn request(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Request, Outcome> {
         let version = match path.first() {
-            Some(&"contacts") => CONTACTS_VERSION,
+            Some(&("contacts" | "users")) => CONTACTS_VERSION,
             _ => &self.conversations_version,
         };
         let request = self.endpoint.request(method, path, body)?;
         Ok(request.header(HeaderName::from_static("version"), version))
+    }
+
+    /// A reading call.
+    pub(super) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Request, Outcome> {
+        let mut request = self.request(Method::GET, path, None)?;
+        if !query.is_empty() {
+            request.url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(request)
     }
 
     /// Makes a call and says what its answer means.
@@ -49,31 +58,37 @@ impl Api {
         repeat: Repeat,
         delivered: impl FnOnce(&Response) -> Outcome + Send,
     ) -> Outcome {
-        match self.send(call, request).await {
+        match self.send(&call.reading(), request).await {
             Ok(result) => judge(result, repeat, call.now, delivered),
             Err(unauthorised) => unauthorised,
         }
     }
 
-    /// Reads something; an error says in words, without content, why that was not possible.
+    /// Reads something for a send; an error says in words, without content, why that was not possible.
     pub(super) async fn read(&self, call: &Call<'_>, path: &[&str], query: &[(&str, &str)]) -> Result<Value, String> {
-        let mut request = self.request(Method::GET, path, None).map_err(in_words)?;
-        if !query.is_empty() {
-            request.url.query_pairs_mut().extend_pairs(query);
-        }
-        shown(self.send(call, request).await.map_err(in_words)?)
+        let request = self.get(path, query).map_err(in_words)?;
+        self.answer(&call.reading(), request).await.map_err(in_words)
+    }
+
+    /// The JSON that answers a reading call.
+    pub(super) async fn answer(&self, read: &Reading<'_>, request: Request) -> Result<Value, Outcome> {
+        answered(self.send(read, request).await?, read.now)
     }
 
     /// Makes a call; the error is the outcome where no access token could be had, and then nothing was sent.
     ///
     /// A 401 to an OAuth token means that it ended before its time: nothing was done, so the call is made once more.
-    pub(super) async fn send(&self, call: &Call<'_>, request: Request) -> Result<Result<Response, CallError>, Outcome> {
-        let token = self.credential.bearer(call, &self.endpoint, None).await?;
-        let first = call.http.call(request.clone().bearer(&token)).await;
+    pub(super) async fn send(
+        &self,
+        read: &Reading<'_>,
+        request: Request,
+    ) -> Result<Result<Response, CallError>, Outcome> {
+        let token = self.credential.bearer(read, &self.endpoint, None).await?;
+        let first = read.http.call(request.clone().bearer(&token)).await;
         if !self.credential.is_renewable() || !matches!(&first, Ok(response) if response.status == 401) {
             return Ok(first);
         }
-        let token = self.credential.bearer(call, &self.endpoint, Some(&token)).await?;
-        Ok(call.http.call(request.bearer(&token)).await)
+        let token = self.credential.bearer(read, &self.endpoint, Some(&token)).await?;
+        Ok(read.http.call(request.bearer(&token)).await)
     }
 }

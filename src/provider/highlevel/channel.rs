@@ -1,5 +1,9 @@
 //! Channels: the word a webhook uses, our word, and the `type` a message is sent as. It sends nothing.
 
+use serde_json::Value;
+
+use crate::provider::read;
+
 /// Our word, and the `type` of "Send a new message". `RCS` and `TIKTOK` stand in the OpenAPI file only.
 const SENDABLE: [(&str, &str); 9] = [
     ("sms", "SMS"),
@@ -35,6 +39,34 @@ pub(super) fn word(message_type: &str) -> String {
     let bare = lower.strip_prefix("type_").unwrap_or(&lower);
     let alias = ALIASES.iter().find(|(seen, _)| *seen == bare);
     alias.map_or(bare, |(_, word)| *word).to_owned()
+}
+
+/// The word of a webhook for the `messageType` of a list, which tells the providers of a location's own channels apart
+/// (`TYPE_CUSTOM_PROVIDER_SMS`).
+pub(super) fn announced_word(message_type: &str) -> String {
+    match word(message_type) {
+        custom if custom.starts_with("custom") => "Custom".to_owned(),
+        _ => message_type.to_owned(),
+    }
+}
+
+/// Whether a channel carries mails: `email`, `custom_email`, …
+pub(super) fn is_mail(word: &str) -> bool {
+    word.ends_with(EMAIL)
+}
+
+/// Whether an item of a list of messages stands for a thread of mails.
+pub(super) fn is_mail_thread(item: &Value) -> bool {
+    kind(item).is_some_and(|word| is_mail(&word))
+}
+
+/// Whether an item of a list of messages tells of something that nobody wrote (`TYPE_ACTIVITY_…`).
+pub(super) fn is_activity(item: &Value) -> bool {
+    kind(item).is_some_and(|word| word.starts_with("activity"))
+}
+
+fn kind(item: &Value) -> Option<String> {
+    read::text(item, "/messageType").map(|found| word(&found))
 }
 
 /// The `type` that answers on a channel, or why there is none.

@@ -5,8 +5,11 @@ use serde_json::Value;
 
 use super::channel;
 use crate::model::event::bare_address;
-use crate::model::{Attachment, Author, Contact, Conversation, Direction, Draft, EventKind, Message};
+use crate::model::{
+    Attachment, Author, Contact, Conversation, DeliveryReport, DeliveryStatus, Direction, Draft, EventKind, Message,
+};
 use crate::provider::content::without_quote;
+use crate::provider::listing::message_key;
 use crate::provider::{Normalised, read};
 use crate::signature::VerifiedDelivery;
 use crate::text::text_of_html;
@@ -24,9 +27,15 @@ fn list(json: &Value, name: &str) -> Vec<String> {
 
 /// Reads a delivery.
 pub(super) fn normalise(delivery: &VerifiedDelivery, json: &Value) -> Normalised {
-    let Some(kind) = field(json, "type") else {
-        return Normalised::Unreadable("the delivery has no `type`".to_owned());
-    };
+    match draft(json, delivery.body()) {
+        Some(draft) => Normalised::Event(Box::new(draft)),
+        None => Normalised::Unreadable("the delivery has no `type`".to_owned()),
+    }
+}
+
+/// The event in a delivery; `body` are the bytes of it. None where it has no `type`.
+pub(super) fn draft(json: &Value, body: &[u8]) -> Option<Draft> {
+    let kind = field(json, "type")?;
     let channel = field(json, "messageType").map(|word| channel::word(&word));
     let kind = Kind::of(&kind, json, channel.as_deref());
     let message = kind.direction.map(|direction| message(json, direction, channel.as_deref()));
@@ -36,8 +45,8 @@ pub(super) fn normalise(delivery: &VerifiedDelivery, json: &Value) -> Normalised
         Some(_) => &["/dateAdded", "/data/dateAdded", "/timestamp", "/data/timestamp"],
         None => &["/timestamp", "/data/timestamp"],
     };
-    Normalised::Event(Box::new(Draft {
-        dedupe_key: dedupe_key(delivery, json),
+    Some(Draft {
+        dedupe_key: dedupe_key(json, body, message.is_some() && kind.event != EventKind::DeliveryUpdated),
         kind: kind.event,
         at: times.iter().find_map(|pointer| read::time(json, pointer)),
         conversation: Conversation {
@@ -50,20 +59,25 @@ pub(super) fn normalise(delivery: &VerifiedDelivery, json: &Value) -> Normalised
         },
         contact,
         message,
-        delivery: None,
-    }))
+        delivery: report(json).filter(|_| kind.event == EventKind::DeliveryUpdated),
+    })
 }
 
-/// `webhookId`; without it type, message and status, because a message is announced again when its status changes; without
-/// a message the bytes.
-fn dedupe_key(delivery: &VerifiedDelivery, json: &Value) -> String {
-    field(json, "webhookId").unwrap_or_else(|| match message_id(json) {
-        Some(id) => {
-            let part = |name| field(json, name).unwrap_or_default();
-            format!("{}|{id}|{}", part("type"), part("status"))
-        }
-        None => read::body_key(delivery.body()),
-    })
+/// Of a message the id by which the lists know it too: that of the mail, where it is one. It is announced again when its
+/// status changes, and is the same message then. Of everything else `webhookId`; without it type, id and status; without
+/// an id the bytes.
+fn dedupe_key(json: &Value, body: &[u8], is_message: bool) -> String {
+    let written = field(json, "emailMessageId").or_else(|| field(json, "messageId"));
+    if let (Some(id), true) = (&written, is_message) {
+        return message_key(id);
+    }
+    let part = |name| field(json, name).unwrap_or_default();
+    if let (Some(id), Some(_)) = (&written, report(json)) {
+        // Both ways of hearing of it name the message and what became of it.
+        return format!("delivery:{id}:{}", part("status").to_lowercase());
+    }
+    let changed = || Some(format!("{}|{}|{}", part("type"), written.as_ref()?, part("status")));
+    field(json, "webhookId").or_else(changed).unwrap_or_else(|| read::body_key(body))
 }
 
 /// E-mails are known by `emailMessageId` alone in the official examples.
@@ -87,6 +101,7 @@ impl Kind {
             _ if is_message && channel == Some(channel::INTERNAL_COMMENT) => {
                 (EventKind::NoteAdded, Some(Direction::Internal))
             }
+            "OutboundMessage" if report(json).is_some() => (EventKind::DeliveryUpdated, Some(Direction::Outbound)),
             "InboundMessage" if !denies() => (EventKind::MessageReceived, Some(Direction::Inbound)),
             "InboundMessage" | "OutboundMessage" => (EventKind::MessageSent, Some(Direction::Outbound)),
             "ConversationUnreadUpdate" => (EventKind::ConversationUpdated, None),
@@ -95,6 +110,19 @@ impl Kind {
         };
         Self { event, direction }
     }
+}
+
+/// A message of our side is announced again when its status changes. The words for what did not arrive are those of
+/// `apps/conversations.json`; whether it may pass is not said.
+fn report(json: &Value) -> Option<DeliveryReport> {
+    let word = field(json, "status")?.to_lowercase();
+    let status = match word.as_str() {
+        "failed" | "undelivered" | "rejected" => DeliveryStatus::Failed,
+        "bounced" => DeliveryStatus::Bounced,
+        _ => return None,
+    };
+    let message_id = message_id(json);
+    Some(DeliveryReport { status, is_permanent: false, reason: Some(word), message_id })
 }
 
 fn message(json: &Value, direction: Direction, channel: Option<&str>) -> Message {

@@ -10,6 +10,7 @@ mod api;
 mod channel;
 mod config;
 mod inbound;
+mod listing;
 mod message;
 mod oauth;
 mod outbound;
@@ -20,10 +21,13 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Adapter, Call, CallClass, Normalised, Provider, Quota, ReadBack, settings};
+use super::{
+    Adapter, Call, CallClass, ConversationQuery, ListedConversation, ListedMember, Lists, Meter, Normalised, Page,
+    Polled, Provider, Quota, ReadBack, ReadError, Reading, Registration, Until, settings,
+};
 use crate::model::capability::Support::{Fallback, Missing, Native};
 use crate::model::{AccountName, Capability, Outcome};
 use crate::signature::{SettingFault, VerifiedDelivery};
@@ -56,10 +60,29 @@ const CAPABILITIES: &[Capability] = &[
     Capability { name: "close", support: Missing("HighLevel has no call that closes a conversation") },
 ];
 
+/// HighLevel has no call for it (*Webhook Integration Guide*: *Setting Up Your Integration*, *Webhook Logs Dashboard*).
+const REGISTRATION: &[&str] = &[
+    "In the marketplace (marketplace.gohighlevel.com), open your app; a private one will do, with the scopes to read conversations and contacts.",
+    "Under Advanced Settings, Webhooks, turn on InboundMessage, OutboundMessage, ConversationUnreadUpdate and ContactTagUpdate, and paste {url} against each; save.",
+    "Install the app in the location that `location_id` of the account names; of others nothing is taken.",
+    "There is no secret: write `verify: { scheme: highlevel }` under `sources.{source}`; HighLevel's public key is built in.",
+    "Send a message to the location, then look at Insights, Logs, Webhooks of the app, and at `rejoinder sources show {source}`.",
+];
+
 /// 100 calls in 10 seconds and 200,000 a day, for an app in a location (`docs/oauth/Authorization.md`).
 const QUOTAS: &[Quota] = &[
     Quota { class: CallClass::Any, calls: 100, per: SignedDuration::from_secs(10) },
     Quota { class: CallClass::Any, calls: 200_000, per: SignedDuration::from_hours(24) },
+];
+
+/// When the day of the daily limit ends is not documented: somebody looks again every hour.
+const METERS: [Meter; 2] = [
+    Meter {
+        header: "x-ratelimit-remaining",
+        is_shared: true,
+        until: Until::After("x-ratelimit-interval-milliseconds"),
+    },
+    Meter { header: "x-ratelimit-daily-remaining", is_shared: true, until: Until::In(SignedDuration::from_hours(1)) },
 ];
 
 impl Provider for HighLevel {
@@ -114,7 +137,42 @@ impl Adapter for Account {
         QUOTAS
     }
 
+    fn meters(&self) -> &'static [Meter] {
+        &METERS
+    }
+
     fn base_urls(&self) -> Vec<url::Url> {
         vec![self.0.api.endpoint().base().clone()]
+    }
+
+    fn registration(&self) -> Registration<'_> {
+        Registration::ByHand(REGISTRATION)
+    }
+
+    /// Templates can be sent but not listed: the list of them wants an id that HighLevel does not explain.
+    fn lists(&self) -> Lists {
+        Lists { conversations: Some(listing::CONVERSATIONS), members: true, snippets: false }
+    }
+
+    async fn conversations(
+        &self,
+        read: &Reading<'_>,
+        query: &ConversationQuery,
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedConversation>, ReadError> {
+        listing::conversations(&self.0, read, query, cursor).await
+    }
+
+    async fn messages(
+        &self,
+        read: &Reading<'_>,
+        conversation: &ListedConversation,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Polled>, ReadError> {
+        listing::messages(&self.0, read, conversation, since).await
+    }
+
+    async fn members(&self, read: &Reading<'_>, _: Option<&str>) -> Result<Page<ListedMember>, ReadError> {
+        listing::members(&self.0, read).await
     }
 }

@@ -11,7 +11,7 @@ use crate::model::ids::digest;
 use crate::model::{AccountName, Outcome};
 use crate::provider::endpoint::Endpoint;
 use crate::provider::outcome::{in_words, shown};
-use crate::provider::{Call, read};
+use crate::provider::{Reading, read};
 use crate::secret::Secret;
 
 /// The lifetime taken where HighLevel names none, and the longest believed.
@@ -34,14 +34,14 @@ impl Credential {
     /// A token to use now, other than the `rejected` one. The error is the outcome of a send that could not begin.
     pub(super) async fn bearer(
         &self,
-        call: &Call<'_>,
+        read: &Reading<'_>,
         endpoint: &Endpoint,
         rejected: Option<&Secret>,
     ) -> Result<Secret, Outcome> {
         match self {
             Self::Token(token) => Ok(token.clone()),
             Self::OAuth(oauth) => {
-                let renewed = oauth.access(call, endpoint, rejected).await;
+                let renewed = oauth.access(read, endpoint, rejected).await;
                 renewed
                     .map_err(|reason| Outcome::TryLater { reason: format!("no access token: {reason}"), after: None })
             }
@@ -73,13 +73,18 @@ impl OAuth {
         Self { slot: format!("highlevel/{account}/{origin}"), settings, grant: Mutex::new(Grant::none()) }
     }
 
-    async fn access(&self, call: &Call<'_>, endpoint: &Endpoint, rejected: Option<&Secret>) -> Result<Secret, String> {
+    async fn access(
+        &self,
+        read: &Reading<'_>,
+        endpoint: &Endpoint,
+        rejected: Option<&Secret>,
+    ) -> Result<Secret, String> {
         let mut grant = self.grant.lock().await;
-        if !grant.is_usable(call.now, rejected) {
-            *grant = self.refresh(call, endpoint, grant.unkept.clone()).await?;
+        if !grant.is_usable(read.now, rejected) {
+            *grant = self.refresh(read, endpoint, grant.unkept.clone()).await?;
         }
         if let Some(refresh) = &grant.unkept {
-            let kept = call.vault.keep(&self.slot, refresh).await;
+            let kept = read.vault.keep(&self.slot, refresh).await;
             kept.map_err(|reason| format!("the new refresh token could not be kept: {reason}"))?;
             grant.unkept = None;
         }
@@ -88,10 +93,10 @@ impl OAuth {
 
     /// Spends the newest refresh token there is. Where the answer is lost the token may be spent without a successor; the
     /// next try then says so, and a person installs the app again.
-    async fn refresh(&self, call: &Call<'_>, endpoint: &Endpoint, unkept: Option<Secret>) -> Result<Grant, String> {
+    async fn refresh(&self, read: &Reading<'_>, endpoint: &Endpoint, unkept: Option<Secret>) -> Result<Grant, String> {
         let kept = match unkept {
             Some(token) => Some(token),
-            None => call.vault.load(&self.slot).await?,
+            None => read.vault.load(&self.slot).await?,
         };
         let spend = kept.unwrap_or_else(|| self.settings.refresh_token.clone());
         let url = endpoint.at(&["oauth", "token"]).map_err(in_words)?;
@@ -102,14 +107,14 @@ impl OAuth {
             ("refresh_token", spend.expose()),
             ("user_type", "Location"),
         ];
-        let answer = shown(call.http.call(Request::form(Method::POST, url, &fields)).await);
+        let answer = shown(read.http.call(Request::form(Method::POST, url, &fields)).await);
         let json = answer.map_err(|reason| format!("refreshing failed: {reason}"))?;
         let token = |pointer| read::text(&json, pointer).map(Secret::from);
         let access = token("/access_token").ok_or("the answer to refreshing holds no access token")?;
         let seconds = json.pointer("/expires_in").and_then(serde_json::Value::as_i64);
         let lifetime = seconds.map_or(DAY, SignedDuration::from_secs).clamp(SignedDuration::ZERO, DAY);
         // A tenth before its end, so that it does not end on its way.
-        let usable_until = call.now.checked_add(lifetime / 10 * 9).unwrap_or(call.now);
+        let usable_until = read.now.checked_add(lifetime / 10 * 9).unwrap_or(read.now);
         Ok(Grant { access, usable_until, unkept: token("/refresh_token") })
     }
 }

@@ -54,7 +54,7 @@ async fn write_note(config: &Config, call: &Call<'_>, note: &Note) -> Result<Out
     if config.internal_comment {
         let body = message::comment(message::contact_id(call.event).map_err(refused)?, note);
         let request = config.api.request(Method::POST, &["conversations", "messages"], Some(&body))?;
-        let answer = config.api.send(call, request).await?;
+        let answer = config.api.send(&call.reading(), request).await?;
         if !matches!(&answer, Ok(response) if matches!(response.status, 400 | 401 | 403 | 422)) {
             return Ok(judge(answer, Repeat::Harmful, call.now, sent));
         }

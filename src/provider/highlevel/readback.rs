@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::channel::{self, INTERNAL_COMMENT};
+use super::channel::{self, INTERNAL_COMMENT, is_mail_thread};
 use super::config::Config;
 use super::message;
 use crate::model::{Action, Note, Reply};
@@ -130,10 +130,6 @@ fn is_outbound(item: &Value) -> bool {
 
 fn is_comment(item: &Value) -> bool {
     kind(item) == INTERNAL_COMMENT
-}
-
-fn is_mail_thread(item: &Value) -> bool {
-    kind(item).ends_with("email")
 }
 
 fn kind(item: &Value) -> String {

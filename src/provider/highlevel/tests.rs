@@ -130,6 +130,12 @@ fn a_repeat_has_the_key_of_the_first_and_a_new_status_has_another() {
     assert_eq!(key(json!({ "type": "A", "messageId": "m", "status": "sent" })), "A|m|sent");
     assert_eq!(key(json!({ "type": "A", "messageId": "m", "status": "read" })), "A|m|read");
     assert_ne!(key(json!({ "type": "A", "x": 1 })), key(json!({ "type": "A", "x": 2 })));
+    // A message has the key that the lists of messages and of mails give it, whatever becomes of it.
+    let sms =
+        |status| key(json!({ "type": "OutboundMessage", "messageId": "m", "status": status, "webhookId": status }));
+    assert_eq!((sms("sent"), sms("read")), ("message:m".to_owned(), "message:m".to_owned()));
+    assert_eq!(key(json!({ "type": "InboundMessage", "messageId": "m", "emailMessageId": "e" })), "message:e");
+    assert_eq!(key(json!({ "type": "InboundMessage", "webhookId": "w" })), "w");
 }
 
 #[tokio::test]

@@ -52,7 +52,8 @@ fn answer(status: u16, body: Value) -> Result<Response, CallError> {
 
 fn deliver(settings: &Value, event: &Event, action: Action, answer: Result<Response, CallError>) -> (Outcome, String) {
     let (adapter, http, send) = (open(settings).unwrap(), OneAnswer::new(answer), send(action));
-    let call = Call { send: &send, event, may_have_landed: false, now: now(), http: &http, vault: &NoVault };
+    let call =
+        Call { send: &send, event, may_have_landed: false, taken: &[], now: now(), http: &http, vault: &NoVault };
     let outcome = run(adapter.deliver(&call));
     let seen = http.seen.into_inner().unwrap();
     let show = |request: &Request| {
@@ -257,7 +258,15 @@ fn a_reply_is_read_back_only_from_a_list_that_shows_the_newest() {
     let look = |items: Value| {
         let http = List(json!({ "data": items }), Mutex::default());
         let later = now() + SignedDuration::from_mins(1);
-        let call = Call { send: &send, event: &event, may_have_landed: true, now: later, http: &http, vault: &NoVault };
+        let call = Call {
+            send: &send,
+            event: &event,
+            may_have_landed: true,
+            taken: &[],
+            now: later,
+            http: &http,
+            vault: &NoVault,
+        };
         let found = run(adapter.read_back(&call));
         assert_eq!(*http.1.lock().unwrap(), "GET https://desk.example/api/tickets/12345/messages?order=desc");
         found

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::endpoints::Registered;
 use super::thread::{Entry, EntryKind, Person, Thread};
 use crate::model::Headers;
 
@@ -77,6 +78,8 @@ pub(super) struct Desk {
     pub(super) tags: BTreeMap<String, String>,
     /// Idempotency keys that were used: when, by path and key.
     pub(super) keys: BTreeMap<(String, String), Timestamp>,
+    /// Endpoints that were registered (Sequenzy, Spruce).
+    pub(super) endpoints: Vec<Registered>,
     /// How often the OAuth tokens were renewed (HighLevel).
     pub(super) renewals: u64,
     counter: u64,

@@ -12,7 +12,7 @@ use super::fernand_actions::{AGENTS, agent, snippets};
 use super::fernand_message::{note, reply};
 use super::thread::{Entry, EntryKind, Thread};
 use super::wire::{Answer, Ask, BadBody, present};
-use super::{Api, Spent};
+use super::{Api, Spent, fernand_lists};
 use crate::provider::{CallClass, Quota};
 
 pub(super) const WHO: Speaks = Speaks::Fernand;
@@ -20,9 +20,6 @@ pub(super) const WHO: Speaks = Speaks::Fernand;
 /// The longest tag and subject in characters.
 const LONGEST_TAG: usize = 50;
 const LONGEST_SUBJECT: usize = 80;
-
-/// Entries of a timeline in one answer.
-const PAGE: usize = 50;
 
 /// The default limits of an account.
 const QUOTAS: [Quota; 2] = [
@@ -55,10 +52,11 @@ impl Api for Fernand {
             desk.thread(WHO, id).ok_or_else(unknown)?;
         }
         match (method, path.as_slice()) {
-            ("GET", ["conversations"]) => list(desk, ask),
+            ("GET", ["conversations"]) => fernand_lists::conversations(desk, ask),
             ("GET", ["conversations", id]) => shown(desk, id),
             ("PATCH", ["conversations", id]) => change(desk, ask, id),
-            ("GET", ["conversations", id, "messages"]) => timeline(desk, ask, id),
+            ("GET", ["conversations", id, "messages"]) => fernand_lists::timeline(desk, ask, id),
+            ("GET", ["contacts", id]) => fernand_lists::contact(desk, ask, id),
             ("POST", ["conversations", id, "reply"]) => reply(desk, ask, id),
             ("POST", ["conversations", id, "notes"]) => note(desk, ask, id),
             ("POST", ["conversations", id, "tags"]) => tag(desk, ask, id),
@@ -110,11 +108,11 @@ pub(super) fn unknown() -> Answer {
 }
 
 /// An id as a number, where it is one.
-fn number(id: &str) -> Value {
+pub(super) fn number(id: &str) -> Value {
     id.parse::<u64>().map_or_else(|_| json!(id), |number| json!(number))
 }
 
-fn conversation(thread: &Thread) -> Value {
+pub(super) fn conversation(thread: &Thread) -> Value {
     let status = if thread.status == "open" { "OPENED".to_owned() } else { thread.status.to_uppercase() };
     json!({
         "id": number(&thread.id),
@@ -164,48 +162,8 @@ pub(super) fn message(thread: &Thread, entry: &Entry) -> Value {
     shown
 }
 
-/// *List conversations*: `limit`, and `cursor` for the next page. Of the query language only `status:` is understood.
-fn list(desk: &Desk, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let limit = ask.number("limit", 25, 3..=250).ok_or_else(|| problem(400, "limit must be from 3 to 250"))?;
-    if !matches!(ask.query("order").unwrap_or("newest"), "priority" | "oldest" | "newest" | "longest") {
-        return Err(problem(400, "order must be priority, oldest, newest or longest"));
-    }
-    let mut threads = desk.newest_first(WHO);
-    if ask.query("order") == Some("oldest") {
-        threads.reverse();
-    }
-    if let Some(status) =
-        ask.query("query").and_then(|query| query.split_whitespace().find_map(|word| word.strip_prefix("status:")))
-    {
-        let status = if status == "opened" { "open" } else { status };
-        threads.retain(|thread| thread.status == status);
-    }
-    let start = match ask.query("cursor") {
-        None => 0,
-        Some(cursor) => threads.iter().position(|thread| thread.id == cursor).map_or(threads.len(), |at| at + 1),
-    };
-    let page: Vec<&&Thread> = threads.iter().skip(start).take(limit).collect();
-    let cursor = page.last().filter(|_| start + page.len() < threads.len()).map(|thread| thread.id.clone());
-    let rows: Vec<Value> = page.iter().map(|thread| conversation(thread)).collect();
-    Ok(Answer::ok(json!({ "data": rows, "cursor": cursor })))
-}
-
 fn shown(desk: &Desk, id: &str) -> Result<Answer, Answer> {
     desk.thread(WHO, id).map(|thread| Answer::ok(conversation(thread))).ok_or_else(unknown)
-}
-
-/// *List messages in a conversation*: newest first; `before` is the id of the last entry of the page before.
-fn timeline(desk: &Desk, ask: &Ask<'_>, id: &str) -> Result<Answer, Answer> {
-    let thread = desk.thread(WHO, id).ok_or_else(unknown)?;
-    let newest_first = thread.messages.iter().rev();
-    let page: Vec<Value> = match ask.query("before") {
-        None => newest_first.take(PAGE).map(|entry| message(thread, entry)).collect(),
-        Some(before) => {
-            let older = newest_first.skip_while(|entry| entry.id != before).skip(1);
-            older.take(PAGE).map(|entry| message(thread, entry)).collect()
-        }
-    };
-    Ok(Answer::ok(Value::Array(page)))
 }
 
 #[derive(Deserialize)]

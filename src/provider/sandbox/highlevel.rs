@@ -11,17 +11,18 @@ use super::desk::{Desk, Speaks};
 use super::highlevel_message as message;
 use super::thread::{Entry, EntryKind, Person, Thread};
 use super::wire::{Answer, Ask, BadBody};
-use super::{Api, Spent, highlevel_oauth};
+use super::{Api, Spent, highlevel_lists, highlevel_oauth};
 use crate::provider::{CallClass, Quota};
 
 pub(super) const WHO: Speaks = Speaks::HighLevel;
 
-/// The `Version` of conversation and of contact calls.
+/// The `Version` of conversation calls, and of contact and user calls.
 const CONVERSATIONS: &str = "2021-04-15";
 const CONTACTS: &str = "2021-07-28";
 
-/// Who can be assigned or mentioned.
-const USERS: [&str; 2] = ["sbxUserLee", "sbxUserSam"];
+/// Who can be assigned or mentioned: id, first and last name, address.
+pub(super) const USERS: [(&str, &str, &str, &str); 2] =
+    [("sbxUserLee", "Dr", "Lee", "dr.lee@sandbox.example"), ("sbxUserSam", "Sam", "Ortiz", "sam@sandbox.example")];
 
 /// For an app in a location. The limit of a day is shown, not kept.
 const QUOTAS: [Quota; 1] = [Quota { class: CallClass::Any, calls: 100, per: SignedDuration::from_secs(10) }];
@@ -49,7 +50,8 @@ impl Api for HighLevel {
         if !ask.bearer().is_some_and(|token| highlevel_oauth::is_valid(desk, token)) {
             return Err(problem(401, "Invalid token: access token is invalid"));
         }
-        let version = if path.first() == Some(&"contacts") { CONTACTS } else { CONVERSATIONS };
+        let is_of_contacts = matches!(path.first(), Some(&("contacts" | "users")));
+        let version = if is_of_contacts { CONTACTS } else { CONVERSATIONS };
         match ask.header("version") {
             None => return Err(problem(401, "version header was not found.")),
             Some(given) if given != version => return Err(problem(401, "version header is invalid.")),
@@ -60,7 +62,8 @@ impl Api for HighLevel {
             ("GET", ["conversations", "messages", "email", id] | ["conversations", "messages", id]) => {
                 message::one(desk, id)
             }
-            ("GET", ["conversations", "search"]) => search(desk, ask),
+            ("GET", ["conversations", "search"]) => highlevel_lists::search(desk, ask),
+            ("GET", ["users", ""]) => highlevel_lists::users(ask),
             ("GET", ["conversations", id]) => show(desk, id),
             ("GET", ["conversations", id, "messages"]) => message::list(desk, ask, id),
             ("GET", ["contacts", id]) => contact(desk, id),
@@ -110,7 +113,7 @@ pub(super) fn bad(body: BadBody) -> Answer {
 
 /// Whether somebody is a user of the location.
 pub(super) fn is_user(id: &str) -> bool {
-    USERS.contains(&id)
+    USERS.iter().any(|(own, ..)| *own == id)
 }
 
 /// The conversation with a contact, of which HighLevel has one.
@@ -132,29 +135,8 @@ fn unknown() -> Answer {
     problem(404, "Conversation not found")
 }
 
-fn summary(thread: &Thread) -> Value {
-    json!({
-        "id": thread.id, "contactId": thread.contact.id, "locationId": LOCATION_ID, "fullName": thread.contact.name,
-        "email": thread.contact.email, "phone": thread.contact.phone, "unreadCount": 0, "starred": false,
-        "assignedTo": thread.assignee, "lastMessageDate": thread.last_at().as_millisecond(),
-        "lastMessageBody": thread.messages.last().map(|entry| &entry.text),
-    })
-}
-
-fn search(desk: &Desk, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    if ask.query("locationId") != Some(LOCATION_ID) {
-        return Err(problem(401, "The token does not have access to this location."));
-    }
-    let limit = ask.number("limit", 20, 1..=100).ok_or_else(|| problem(422, "limit must be from 1 to 100"))?;
-    let wanted = ask.query("contactId");
-    let mut threads = desk.newest_first(WHO);
-    threads.retain(|thread| wanted.is_none_or(|id| thread.contact.id == id));
-    let rows: Vec<Value> = threads.iter().take(limit).map(|thread| summary(thread)).collect();
-    Ok(Answer::ok(json!({ "conversations": rows, "total": threads.len() })))
-}
-
 fn show(desk: &Desk, id: &str) -> Result<Answer, Answer> {
-    desk.thread(WHO, id).map(|thread| Answer::ok(summary(thread))).ok_or_else(unknown)
+    desk.thread(WHO, id).map(|thread| Answer::ok(highlevel_lists::summary(thread))).ok_or_else(unknown)
 }
 
 fn person(thread: &Thread) -> Value {

@@ -163,20 +163,27 @@ fn is_outbound(entry: &Entry) -> bool {
     entry.kind != EntryKind::Contact
 }
 
+/// The channel of an entry as lists name it.
+pub(super) fn type_word(thread: &Thread, entry: &Entry) -> String {
+    match channel(thread, entry) {
+        "InternalComment" => "TYPE_INTERNAL_COMMENT".to_owned(),
+        "Live_Chat" => "TYPE_LIVE_CHAT".to_owned(),
+        "FB" => "TYPE_FACEBOOK".to_owned(),
+        "IG" => "TYPE_INSTAGRAM".to_owned(),
+        word => format!("TYPE_{}", word.to_uppercase()),
+    }
+}
+
 fn item(thread: &Thread, entry: &Entry) -> Value {
     let word = channel(thread, entry);
     let mut item = json!({
-        "id": entry.id, "type": 1, "messageType": format!("TYPE_{}", word.to_uppercase().replace('_', "")),
+        "id": entry.id, "type": 1, "messageType": type_word(thread, entry),
         "locationId": LOCATION_ID, "contactId": thread.contact.id, "conversationId": thread.id, "dateAdded": entry.at,
         "direction": if is_outbound(entry) { "outbound" } else { "inbound" }, "status": "delivered", "attachments": [],
         "source": "api",
     });
     match word {
         "Email" => item["meta"] = json!({ "email": { "messageIds": [entry.id] } }),
-        "InternalComment" => {
-            item["messageType"] = json!("TYPE_INTERNAL_COMMENT");
-            item["body"] = json!(entry.text);
-        }
         _ => item["body"] = json!(entry.text),
     }
     item
@@ -184,6 +191,7 @@ fn item(thread: &Thread, entry: &Entry) -> Value {
 
 /// The messages of a conversation, newest first; `lastMessageId` is where the page before ended.
 pub(super) fn list(desk: &Desk, ask: &Ask<'_>, id: &str) -> Result<Answer, Answer> {
+    ask.only(&["limit", "lastMessageId", "type"]).map_err(|why| problem(422, &why))?;
     let limit = ask.number("limit", 20, 1..=100).ok_or_else(|| problem(422, "limit must be from 1 to 100"))?;
     let thread = desk.thread(WHO, id).ok_or_else(|| problem(404, "Conversation not found"))?;
     let entries: Vec<&Entry> =
@@ -206,7 +214,13 @@ pub(super) fn one(desk: &Desk, id: &str) -> Result<Answer, Answer> {
     let mut shown = item(thread, entry);
     let is_email = channel(thread, entry) == "Email";
     shown["body"] = if is_email { json!(entry.as_html()) } else { json!(entry.text) };
-    shown["subject"] = json!(entry.subject);
+    shown["contentType"] = json!(if is_email { "text/html" } else { "text/plain" });
+    shown["subject"] = json!(entry.subject.as_ref().or(thread.subject.as_ref()));
+    if is_email {
+        let (from, to) = correspondents(thread, entry);
+        (shown["from"], shown["to"]) = (json!(from), json!([to]));
+        shown["threadId"] = json!(root(thread, entry).id);
+    }
     Ok(Answer::ok(if is_email { json!({ "emailMessage": shown }) } else { shown }))
 }
 
@@ -236,18 +250,27 @@ pub(super) fn webhook(desk: &mut Desk, thread: &Thread, entry: &Entry) -> Value 
         payload["source"] = json!("api");
     }
     if word == "Email" {
-        let name = thread.contact.name.as_deref().unwrap_or_default();
-        let theirs = format!("{name} <{}>", thread.contact.email.as_deref().unwrap_or_default());
-        let ours = "Support <support@sandbox.example>".to_owned();
-        let (from, to) = if outbound { (ours, theirs) } else { (theirs, ours) };
-        let root = thread.messages.iter().find(|entry| channel(thread, entry) == "Email").unwrap_or(entry);
+        let (from, to) = correspondents(thread, entry);
         payload["body"] = json!(entry.as_html());
         payload["contentType"] = json!("text/html");
         payload["emailMessageId"] = json!(entry.id);
-        payload["threadId"] = json!(root.id);
+        payload["threadId"] = json!(root(thread, entry).id);
         payload["subject"] = json!(entry.subject.as_ref().or(thread.subject.as_ref()));
-        payload["from"] = json!(from.trim());
-        payload["to"] = json!([to.trim()]);
+        payload["from"] = json!(from);
+        payload["to"] = json!([to]);
     }
     payload
+}
+
+/// The sender and the receiver of a mail, in the form `Name <address>`.
+fn correspondents(thread: &Thread, entry: &Entry) -> (String, String) {
+    let name = thread.contact.name.as_deref().unwrap_or_default();
+    let theirs = format!("{name} <{}>", thread.contact.email.as_deref().unwrap_or_default()).trim().to_owned();
+    let ours = "Support <support@sandbox.example>".to_owned();
+    if is_outbound(entry) { (ours, theirs) } else { (theirs, ours) }
+}
+
+/// The mail that a thread of mails began with.
+fn root<'a>(thread: &'a Thread, entry: &'a Entry) -> &'a Entry {
+    thread.messages.iter().find(|entry| channel(thread, entry) == "Email").unwrap_or(entry)
 }

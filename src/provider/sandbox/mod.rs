@@ -7,17 +7,23 @@
 mod budget;
 mod config;
 mod desk;
+mod endpoints;
 mod fault;
 mod fernand;
 mod fernand_actions;
+mod fernand_lists;
 mod fernand_message;
 mod highlevel;
+mod highlevel_lists;
 mod highlevel_message;
 mod highlevel_oauth;
 mod sequenzy;
 mod sequenzy_tags;
+mod sequenzy_webhooks;
 mod spruce;
+mod spruce_lists;
 mod spruce_message;
+mod spruce_webhooks;
 #[cfg(test)]
 mod tests;
 mod thread;

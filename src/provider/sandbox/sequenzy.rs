@@ -1,6 +1,6 @@
 //! Sequenzy's API: conversations of subscribers, replies and notes by one call, tags on subscribers.
 //! Assumed where its pages are silent: a refused body is 400, a conversation shows its messages under `messages`, and a
-//! webhook names its conversation as `conversation_id`.
+//! webhook names its conversation as `conversation_id` and the stored message as `reply_id`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::config::KEY;
 use super::desk::{Desk, Speaks, entry_id};
 use super::sequenzy_tags::tag;
+use super::sequenzy_webhooks;
 use super::thread::{Entry, EntryKind, Thread};
 use super::wire::{Answer, Ask, BadBody};
 use super::{Api, Spent};
@@ -50,10 +51,11 @@ impl Api for Sequenzy {
         }
         match (ask.route().0, ask.route().1.as_slice()) {
             ("GET", ["conversations"]) => list(desk, ask),
-            ("GET", ["conversations", id]) => show(desk, id),
+            ("GET", ["conversations", id]) => show(desk, ask, id),
             ("POST", ["conversations", id, "messages"]) => write(desk, ask, id),
             ("POST", ["conversations", id, "status"]) => set_status(desk, ask, id),
             ("POST", ["subscribers", "bulk", "tags", verb @ ("add" | "remove")]) => tag(desk, ask, verb),
+            (method, ["webhooks", rest @ ..]) => sequenzy_webhooks::answer(desk, ask, method, rest),
             _ => Err(problem(404, "Not found")),
         }
     }
@@ -79,6 +81,7 @@ impl Api for Sequenzy {
             "created_at": entry.at,
             "data": {
                 "conversation_id": thread.id,
+                "reply_id": entry.id,
                 "subscriber_id": thread.contact.id,
                 "recipient": thread.contact.email,
                 "from_email": thread.contact.email,
@@ -123,7 +126,7 @@ fn unknown() -> Answer {
 }
 
 fn summary(thread: &Thread) -> Value {
-    let last_by_contact = thread.messages.last().is_some_and(|entry| entry.kind == EntryKind::Contact);
+    let last_by_contact = thread.is_unread();
     json!({
         "id": thread.id,
         "subscriberId": thread.contact.id,
@@ -159,17 +162,25 @@ fn message(thread: &Thread, entry: &Entry) -> Value {
 
 /// *List Conversations*: by the newest message, filtered, in pages.
 fn list(desk: &Desk, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    ask.only(&["status", "search", "page", "limit", "unread"]).map_err(|why| problem(400, &why))?;
     let status = ask.query("status").unwrap_or("all");
     if !matches!(status, "all" | "open" | "closed") {
         return Err(problem(400, "status must be all, open or closed"));
     }
     let page = ask.number("page", 1, 1..=usize::MAX).ok_or_else(|| problem(400, "page must be a positive number"))?;
     let limit = ask.number("limit", 20, 1..=100).ok_or_else(|| problem(400, "limit must be from 1 to 100"))?;
+    let is_unread_only = match ask.query("unread") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(problem(400, "unread must be true or false")),
+    };
     let term = ask.query("search").unwrap_or_default().to_lowercase();
     let holds = |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(&term));
     let is_found = |thread: &Thread| {
         let is_named = || holds(&thread.subject) || holds(&thread.contact.email) || holds(&thread.contact.name);
-        (status == "all" || thread.status == status) && (term.is_empty() || is_named())
+        (status == "all" || thread.status == status)
+            && (term.is_empty() || is_named())
+            && (!is_unread_only || thread.is_unread())
     };
     let rows: Vec<Value> = desk.newest_first(WHO).into_iter().filter(|thread| is_found(thread)).map(summary).collect();
     let shown: Vec<&Value> = rows.iter().skip((page - 1).saturating_mul(limit)).take(limit).collect();
@@ -181,7 +192,8 @@ fn list(desk: &Desk, ask: &Ask<'_>) -> Result<Answer, Answer> {
     })))
 }
 
-fn show(desk: &Desk, id: &str) -> Result<Answer, Answer> {
+fn show(desk: &Desk, ask: &Ask<'_>, id: &str) -> Result<Answer, Answer> {
+    ask.only(&[]).map_err(|why| problem(400, &why))?;
     let thread = desk.thread(WHO, id).ok_or_else(unknown)?;
     let mut conversation = summary(thread);
     conversation["messages"] = thread.messages.iter().map(|entry| message(thread, entry)).collect();

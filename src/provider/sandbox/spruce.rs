@@ -4,16 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Api;
 use super::config::KEY;
 use super::desk::{Desk, Speaks};
-use super::spruce_message::{created, item, post};
+use super::spruce_message::{created, post};
 use super::thread::{Entry, Thread};
 use super::wire::{Answer, Ask, BadBody, present};
+use super::{Api, spruce_lists, spruce_webhooks};
 use crate::provider::Quota;
 
 pub(super) const WHO: Speaks = Speaks::Spruce;
@@ -28,12 +28,6 @@ pub(super) const MEMBERS: [(&str, &str, &str); 4] = [
 
 /// Who a message is from where nobody is named.
 pub(super) const ORGANIZATION: &str = "entity_0D4QABCC06009";
-
-/// Saved messages: id, title, text, and whether they are internal.
-const SAVED: [(&str, &str, &str, bool); 2] = [
-    ("savedMessage_0D4QABCC0600", "Office hours", "We are open Monday to Friday, 8 to 17 h.", false),
-    ("savedMessage_0D4QABCC0601", "Triage", "Please triage.", true),
-];
 
 const LONGEST_KEY: usize = 255;
 
@@ -66,13 +60,14 @@ impl Api for Spruce {
             ("GET", ["conversations", "tags"]) => Ok(Answer::ok(
                 json!({ "tags": desk.tags.keys().map(|id| tag(desk, id)).collect::<Vec<_>>(), "hasMore": false }),
             )),
-            ("GET", ["conversations"]) => list(desk, ask),
+            ("GET", ["conversations"]) => spruce_lists::conversations(desk, ask),
             ("GET", ["conversations", id]) => show(desk, id),
             ("PATCH", ["conversations", id]) => change(desk, ask, id),
-            ("GET", ["conversations", id, "items"]) => items(desk, ask, id),
+            ("GET", ["conversations", id, "items"]) => spruce_lists::items(desk, ask, id),
             ("POST", ["conversations", id, "messages"]) => post(desk, ask, id),
-            ("GET", ["organization", "members"]) => members(ask),
-            ("GET", ["savedmessages"]) => Ok(saved()),
+            ("GET", ["organization", "members"]) => spruce_lists::members(ask),
+            ("GET", ["savedmessages"]) => spruce_lists::saved(ask),
+            (method, ["webhooks", "endpoints", rest @ ..]) => spruce_webhooks::answer(desk, ask, method, rest),
             _ => Err(problem(404, "Not found")),
         }?;
         if let Some(key) = key {
@@ -86,7 +81,9 @@ impl Api for Spruce {
     }
 
     fn announce(&self, desk: &mut Desk, thread: &Thread, entry: &Entry) -> Value {
-        created(desk, thread, entry)
+        let payload = created(desk, thread, entry);
+        spruce_webhooks::keep(desk, &payload);
+        payload
     }
 }
 
@@ -192,6 +189,7 @@ fn change(desk: &mut Desk, ask: &Ask<'_>, id: &str) -> Result<Answer, Answer> {
     if let Some(tags) = tags {
         thread.tags = tags.into_iter().collect();
     }
+    spruce_webhooks::keep_change(desk, id, ask.now);
     show(desk, id)
 }
 
@@ -222,68 +220,4 @@ fn add_tag(desk: &mut Desk, ask: &Ask<'_>) -> Result<Answer, Answer> {
 fn show(desk: &Desk, id: &str) -> Result<Answer, Answer> {
     let thread = desk.thread(WHO, id).ok_or_else(unknown)?;
     Ok(Answer::ok(json!({ "conversation": conversation(desk, thread) })))
-}
-
-/// One page of a list: `pageSize`, and the token of the page before.
-fn page(ask: &Ask<'_>, key: &str, rows: Vec<Value>, largest: usize) -> Result<Answer, Answer> {
-    let size = ask.number("pageSize", largest, 1..=largest).ok_or_else(|| problem(400, "Invalid pageSize"))?;
-    let start =
-        ask.number("paginationToken", 0, 0..=rows.len()).ok_or_else(|| problem(400, "Invalid paginationToken"))?;
-    let total = rows.len();
-    let shown: Vec<Value> = rows.into_iter().skip(start).take(size).collect();
-    let end = start + shown.len();
-    let token = if end < total { end.to_string() } else { String::new() };
-    Ok(Answer::ok(json!({ key: shown, "totalCount": total, "hasMore": end < total, "paginationToken": token })))
-}
-
-fn from(ask: &Ask<'_>) -> Result<Option<Timestamp>, Answer> {
-    let parse = |text: &str| text.parse().map_err(|_| problem(400, "Invalid startFrom"));
-    ask.query("startFrom").map(parse).transpose()
-}
-
-fn list(desk: &Desk, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let start = from(ask)?;
-    let mut threads: Vec<&Thread> = desk.threads.iter().filter(|thread| thread.provider == WHO).collect();
-    let by: fn(&Thread) -> Timestamp = match ask.query("orderBy").unwrap_or("created") {
-        "created" => |thread| thread.created_at,
-        "last_message" => Thread::last_at,
-        _ => return Err(problem(400, "Invalid orderBy")),
-    };
-    threads.retain(|thread| start.is_none_or(|start| by(thread) >= start));
-    threads.sort_by_key(|thread| by(thread));
-    page(ask, "conversations", threads.iter().map(|thread| conversation(desk, thread)).collect(), 200)
-}
-
-fn items(desk: &Desk, ask: &Ask<'_>, id: &str) -> Result<Answer, Answer> {
-    let start = from(ask)?;
-    let thread = desk.thread(WHO, id).ok_or_else(unknown)?;
-    let entries = thread.messages.iter().filter(|entry| start.is_none_or(|start| entry.at >= start));
-    let mut rows: Vec<Value> = entries.map(|entry| item(thread, entry)).collect();
-    match ask.query("order").unwrap_or("oldest_first") {
-        "oldest_first" => {}
-        "newest_first" => rows.reverse(),
-        _ => return Err(problem(400, "Invalid order")),
-    }
-    page(ask, "conversationItems", rows, 200)
-}
-
-fn members(ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let row = |(id, name, kind): &(&str, &str, &str)| match *kind {
-        "teammate" => json!({
-            "id": id, "displayName": name, "email": format!("{}@sandbox.example", name.to_lowercase().replace(' ', ".")),
-            "isAdmin": false, "isSuspended": false, "type": kind, "object": "member",
-        }),
-        _ => json!({ "id": id, "name": name, "type": kind, "object": "member" }),
-    };
-    page(ask, "members", MEMBERS.iter().map(row).collect(), 500)
-}
-
-fn saved() -> Answer {
-    let row = |(id, title, text, internal): &(&str, &str, &str, bool)| {
-        json!({
-            "id": id, "title": title, "text": text, "internal": internal, "shared": true, "attachments": [],
-            "creatorMemberId": MEMBERS[0].0, "object": "savedMessage",
-        })
-    };
-    Answer::ok(json!({ "savedMessages": SAVED.iter().map(row).collect::<Vec<_>>(), "hasMore": false }))
 }

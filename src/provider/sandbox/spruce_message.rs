@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, Webhook, entry_id};
 use super::spruce::{MEMBERS, ORGANIZATION, WHO, bad, conversation, is_member, problem, unknown};
+use super::spruce_webhooks;
 use super::thread::{Entry, EntryKind, Thread};
 use super::wire::{Answer, Ask};
 
@@ -77,6 +78,7 @@ pub(super) fn post(desk: &mut Desk, ask: &Ask<'_>, id: &str) -> Result<Answer, A
     }
     let thread = thread.clone();
     let payload = created(desk, &thread, &entry);
+    spruce_webhooks::keep(desk, &payload);
     desk.webhooks.push(Webhook { provider: WHO, payload });
     Ok(Answer::ok(json!({ "requestId": request_id })))
 }

@@ -131,6 +131,11 @@ impl Thread {
         self.messages.last().map_or(self.created_at, |entry| entry.at)
     }
 
+    /// Whether the customer wrote last.
+    pub(super) fn is_unread(&self) -> bool {
+        self.messages.last().is_some_and(|entry| entry.kind == EntryKind::Contact)
+    }
+
     /// Puts a tag on, once.
     pub(super) fn tag(&mut self, tag: &str) {
         if !self.tags.iter().any(|own| own.eq_ignore_ascii_case(tag)) {

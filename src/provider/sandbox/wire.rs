@@ -72,6 +72,21 @@ impl<'a> Ask<'a> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// That the query has none but these parameters, and each once; else which one it should not have.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), String> {
+        let mut seen = Vec::new();
+        for (name, _) in &self.query {
+            if !known.contains(&name.as_str()) {
+                return Err(format!("unknown query parameter {name}"));
+            }
+            if seen.contains(&name) {
+                return Err(format!("query parameter {name} is given twice"));
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+
     /// A number of the query within bounds; `default` where it is not given, nothing where it is wrong.
     pub(super) fn number(&self, name: &str, default: usize, bounds: std::ops::RangeInclusive<usize>) -> Option<usize> {
         match self.query(name) {

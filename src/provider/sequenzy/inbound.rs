@@ -9,6 +9,8 @@ use crate::model::{
 };
 use crate::provider::Normalised;
 use crate::provider::content::without_quote;
+use crate::provider::excerpt::is_word;
+use crate::provider::listing::message_key;
 use crate::provider::read::{body_key, first_name, first_text, items, text, texts, time};
 use crate::text::text_of_html;
 
@@ -35,25 +37,44 @@ const KINDS: [(EventKind, &[&str]); 3] = [
     (EventKind::ContactUpdated, &["email.unsubscribed", "sms.opted_out"]),
 ];
 
+/// Where a report names its message. Which of them is the id that a reply was answered with is not published.
+const REPORTED: [&str; 6] = [
+    "/data/reply/id",
+    "/data/reply_id",
+    "/data/message/id",
+    "/data/conversation_message_id",
+    "/data/conversationMessageId",
+    "/data/email_send_id",
+];
+
 /// Reads a delivery.
 pub(super) fn normalise(body: &[u8], json: &Value) -> Normalised {
-    let Some(name) = text(json, "/type") else {
-        return Normalised::Unreadable("the delivery has no `type`".to_owned());
-    };
+    match draft(json, body) {
+        Some(draft) => Normalised::Event(Box::new(draft)),
+        None => Normalised::Unreadable("the delivery has no `type`".to_owned()),
+    }
+}
+
+/// The event in a delivery; `body` are the bytes of it. None where it has no `type`.
+pub(super) fn draft(json: &Value, body: &[u8]) -> Option<Draft> {
+    let name = text(json, "/type")?;
     let kind = kind(&name, json);
     let channel = if name.starts_with("sms.") { "sms" } else { "email" };
     let contact = contact(json, kind, channel);
     let is_message = matches!(kind, EventKind::MessageReceived | EventKind::MessageSent | EventKind::NoteAdded);
-    Normalised::Event(Box::new(Draft {
-        // The header X-Sequenzy-Event-Id repeats the id but is not covered by the signature, so it is not asked.
-        dedupe_key: text(json, "/id").unwrap_or_else(|| body_key(body)),
+    let message = is_message.then(|| message(json, kind));
+    // A message has the key that the list of messages gives it too. The header X-Sequenzy-Event-Id repeats the id of the
+    // delivery but is not covered by the signature, so it is not asked.
+    let written = message.as_ref().and_then(|message| message.id.as_deref()).map(message_key);
+    Some(Draft {
+        dedupe_key: written.or_else(|| text(json, "/id")).unwrap_or_else(|| body_key(body)),
         kind,
         at: ["/data/received_at", "/data/reply/createdAt", "/created_at"].iter().find_map(|at| time(json, at)),
         conversation: conversation(json, channel),
-        message: is_message.then(|| message(json, kind)),
+        message,
         contact,
         delivery: report(&name, json),
-    }))
+    })
 }
 
 /// What a type of event says of a message we sent. A bounce is for good unless its type, which is Amazon SES's where the
@@ -73,7 +94,14 @@ fn report(name: &str, json: &Value) -> Option<DeliveryReport> {
     let may_pass = first_text(json, &places).is_some_and(|kind| {
         matches!(kind.to_lowercase().as_str(), "transient" | "soft" | "temporary" | "undetermined")
     });
-    Some(DeliveryReport { status, is_permanent: status == DeliveryStatus::Bounced && !may_pass })
+    let word = ["/data/error_code", "/data/reason", "/data/complaint_type"];
+    let reason = first_text(json, &places).or_else(|| first_text(json, &word)).map(|word| word.to_lowercase());
+    Some(DeliveryReport {
+        status,
+        is_permanent: status == DeliveryStatus::Bounced && !may_pass,
+        reason: reason.filter(|word| is_word(word)),
+        message_id: first_text(json, &REPORTED),
+    })
 }
 
 fn kind(name: &str, json: &Value) -> EventKind {
@@ -135,7 +163,10 @@ fn contact(json: &Value, kind: EventKind, channel: &str) -> Contact {
     let given = first_text(json, &["/data/subscriber/firstName", "/data/subscriber/first_name"]);
     let phone = first_text(json, &["/data/phone", "/data/phone_number", "/data/subscriber/phone"]);
     Contact {
-        id: first_text(json, &["/data/subscriber_id", "/data/subscriberId", "/data/subscriber/id"]),
+        id: first_text(
+            json,
+            &["/data/subscriber_id", "/data/subscriberId", "/data/subscriber/id", "/data/conversation/subscriberId"],
+        ),
         first_name: given.or_else(|| first_name(name.as_deref())),
         name,
         email: from(&["from_email", "fromEmail"])
@@ -155,6 +186,7 @@ fn message(json: &Value, kind: EventKind) -> Message {
     let (direction, author) = match kind {
         EventKind::MessageReceived => (Direction::Inbound, Author::Contact),
         EventKind::NoteAdded => (Direction::Internal, Author::Member),
+        _ if field(json, &["fromUserId"]).is_some() => (Direction::Outbound, Author::Member),
         _ => (Direction::Outbound, Author::Unknown),
     };
     Message {

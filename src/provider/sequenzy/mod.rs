@@ -5,7 +5,9 @@
 //! Tags), and the types of the official Python package `sequenzy` 2.1.
 
 mod config;
+mod endpoints;
 mod inbound;
+mod listing;
 mod outbound;
 #[cfg(test)]
 mod tests;
@@ -13,11 +15,14 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
 
-use super::{Adapter, Call, CallClass, Normalised, Provider, Quota, ReadBack, settings};
+use super::{
+    Adapter, Call, CallClass, ConversationQuery, ListedConversation, Lists, Normalised, Page, Polled, Provider, Quota,
+    ReadBack, ReadError, Reading, Registration, settings,
+};
 use crate::model::capability::Support::{Fallback, Missing, Native};
 use crate::model::{AccountName, Capability, Outcome};
 use crate::signature::{SettingFault, VerifiedDelivery};
@@ -101,5 +106,31 @@ impl Adapter for Account {
 
     fn base_urls(&self) -> Vec<Url> {
         vec![self.endpoint.base().clone()]
+    }
+
+    fn registration(&self) -> Registration<'_> {
+        Registration::Api(self)
+    }
+
+    fn lists(&self) -> Lists {
+        Lists { conversations: Some(listing::CONVERSATIONS), members: false, snippets: false }
+    }
+
+    async fn conversations(
+        &self,
+        read: &Reading<'_>,
+        query: &ConversationQuery,
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedConversation>, ReadError> {
+        listing::conversations(self, read, query, cursor).await
+    }
+
+    async fn messages(
+        &self,
+        read: &Reading<'_>,
+        conversation: &ListedConversation,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Polled>, ReadError> {
+        listing::messages(self, read, conversation, since).await
     }
 }

@@ -38,7 +38,7 @@ async fn attempt(account: &Account, call: &Call<'_>) -> Result<Outcome, Outcome>
 }
 
 impl Account {
-    fn request(&self, method: Method, segments: &[&str], body: Option<&Value>) -> Result<Request, Outcome> {
+    pub(super) fn request(&self, method: Method, segments: &[&str], body: Option<&Value>) -> Result<Request, Outcome> {
         Ok(self.endpoint.request(method, segments, body)?.bearer(&self.key))
     }
 

@@ -41,6 +41,11 @@ fn every_payload_has_its_form() {
 fn the_same_delivery_has_the_same_key_and_another_has_another() {
     let key = |json: &Value| draft(&*account(), json).dedupe_key;
     assert_eq!(key(&payload("email_delivered")), "evt_delivered_1");
+    // A message has the key that its conversation gives it, whichever event tells of it.
+    for name in ["email.replied", "email.received"] {
+        let told = json!({ "id": name, "type": name, "data": { "reply": { "id": "msg_1" } } });
+        assert_eq!(key(&told), "message:msg_1");
+    }
     let mut bare = payload("unknown_type");
     let first = key(&bare);
     assert_eq!(first, key(&bare));

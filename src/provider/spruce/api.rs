@@ -3,31 +3,33 @@
 //! A wrong token is answered 403. No numbers are published for the rate limits.
 
 use http::Method;
-use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::http::{Http, Request};
+use crate::http::Request;
 use crate::model::Outcome;
 use crate::provider::endpoint::Endpoint;
 use crate::provider::outcome::answered;
-use crate::provider::{Call, read};
+use crate::provider::{Call, Page, Reading, read};
 use crate::secret::Secret;
 
-/// The most pages of a list that are read.
+/// The most pages of a list that are read at once.
 const MAX_PAGES: usize = 20;
 
 /// A list that comes in pages.
-pub(super) struct List {
-    path: &'static [&'static str],
+pub(super) struct List<'a> {
+    pub(super) path: &'a [&'a str],
     /// The key of the items in an answer.
-    key: &'static str,
+    pub(super) key: &'static str,
 }
 
 /// Teammates, teams, and the organization itself.
-pub(super) const MEMBERS: List = List { path: &["organization", "members"], key: "/members" };
+pub(super) const MEMBERS: List<'static> = List { path: &["organization", "members"], key: "/members" };
+
+/// The organization's conversations.
+pub(super) const CONVERSATIONS: List<'static> = List { path: &["conversations"], key: "/conversations" };
 
 /// Saved messages.
-pub(super) const SAVED_MESSAGES: List = List { path: &["savedmessages"], key: "/savedMessages" };
+pub(super) const SAVED_MESSAGES: List<'static> = List { path: &["savedmessages"], key: "/savedMessages" };
 
 /// A connection to an organization.
 pub(super) struct Api {
@@ -59,20 +61,32 @@ impl Api {
         answered(call.http.call(request).await, call.now)
     }
 
+    /// A page of a list, with the token of the next one. `query` bounds and filters it.
+    pub(super) async fn page(
+        &self,
+        read: &Reading<'_>,
+        list: &List<'_>,
+        query: &[(&str, &str)],
+        cursor: Option<&str>,
+    ) -> Result<Page<Value>, Outcome> {
+        let mut request = self.request(Method::GET, list.path, None)?;
+        request.url.query_pairs_mut().extend_pairs(query);
+        if let Some(cursor) = cursor {
+            request.url.query_pairs_mut().append_pair("paginationToken", cursor);
+        }
+        let page = answered(read.http.call(request).await, read.now)?;
+        let next = read::text(&page, "/paginationToken").filter(|_| read::flag(&page, "/hasMore"));
+        Ok(Page { items: read::items(&page, list.key).cloned().collect(), next })
+    }
+
     /// All items of a list, as far as [`MAX_PAGES`] reach.
-    pub(super) async fn list(&self, http: &dyn Http, now: Timestamp, list: &List) -> Result<Vec<Value>, Outcome> {
-        let mut items = Vec::new();
-        let mut token: Option<String> = None;
+    pub(super) async fn all(&self, read: &Reading<'_>, list: &List<'_>) -> Result<Vec<Value>, Outcome> {
+        let (mut items, mut cursor) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
-            let mut request = self.request(Method::GET, list.path, None)?;
-            request.url.query_pairs_mut().append_pair("pageSize", "500");
-            if let Some(token) = &token {
-                request.url.query_pairs_mut().append_pair("paginationToken", token);
-            }
-            let page = answered(http.call(request).await, now)?;
-            items.extend(read::items(&page, list.key).cloned());
-            token = read::text(&page, "/paginationToken").filter(|_| read::flag(&page, "/hasMore"));
-            if token.is_none() {
+            let page = self.page(read, list, &[("pageSize", "500")], cursor.as_deref()).await?;
+            items.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
                 break;
             }
         }

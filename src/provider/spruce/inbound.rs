@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::model::{Attachment, Author, Contact, Conversation, Direction, Draft, EventKind, Message};
 use crate::provider::content::without_quote;
+use crate::provider::listing::message_key;
 use crate::provider::read::items;
 use crate::provider::{Normalised, read};
 use crate::signature::VerifiedDelivery;
@@ -12,46 +13,60 @@ use crate::signature::VerifiedDelivery;
 /// Where the envelope carries the resource.
 const OBJECT: &str = "/data/object";
 
+/// A message or note was added to a conversation.
+const CREATED: &str = "conversationItem.created";
+
 /// Reads a delivery.
 pub(super) fn normalise(delivery: &VerifiedDelivery, json: &Value) -> Normalised {
-    let Some(word) = read::text(json, "/type") else {
-        return Normalised::Unreadable("the delivery has no `type`".to_owned());
-    };
-    let Some(object) = json.pointer(OBJECT).filter(|object| object.is_object()) else {
-        return Normalised::Unreadable("the delivery has no `data.object`".to_owned());
-    };
+    match draft(json, delivery.body()) {
+        Ok(draft) => Normalised::Event(Box::new(draft)),
+        Err(reason) => Normalised::Unreadable(reason.to_owned()),
+    }
+}
+
+/// The event in a delivery; `body` are the bytes of it. The error says why there is none.
+pub(super) fn draft(json: &Value, body: &[u8]) -> Result<Draft, &'static str> {
+    let word = read::text(json, "/type").ok_or("the delivery has no `type`")?;
+    let object = json.pointer(OBJECT).filter(|object| object.is_object()).ok_or("the delivery has no `data.object`")?;
     let thread = thread(&word, object);
     let message = word.starts_with("conversationItem.").then(|| message(object, thread));
     let contact = match word.starts_with("contact.") {
         true => contact(object),
         false => participant(thread, object, message.as_ref()),
     };
-    Normalised::Event(Box::new(Draft {
-        dedupe_key: dedupe_key(delivery, json, &word),
+    // A new message is as old as itself; of everything else it is told when it happened.
+    let times = match word.as_str() {
+        CREATED => ["/data/object/createdAt", "/eventTime"],
+        _ => ["/eventTime", "/data/object/createdAt"],
+    };
+    Ok(Draft {
+        dedupe_key: dedupe_key(json, body, &word),
         kind: kind(&word, object, message.as_ref()),
-        at: ["/eventTime", "/data/object/createdAt"].iter().find_map(|pointer| read::time(json, pointer)),
+        at: times.iter().find_map(|pointer| read::time(json, pointer)),
         conversation: conversation(&word, object, thread),
         contact,
         message,
         delivery: None,
-    }))
+    })
 }
 
-/// The event's `id` where there is one: the published envelope has none. Else what changed, and when.
-fn dedupe_key(delivery: &VerifiedDelivery, json: &Value, word: &str) -> String {
+/// Of a new message its own id, by which the list of items knows it too. Else the event's `id` where there is one: the
+/// published envelope has none. Else what changed, and when.
+fn dedupe_key(json: &Value, body: &[u8], word: &str) -> String {
+    let id = read::text(json, "/data/object/id");
+    let created = id.as_deref().filter(|_| word == CREATED).map(message_key);
     let changed = || {
-        let id = read::text(json, "/data/object/id")?;
         let at = read::first_text(json, &["/data/object/modifiedAt", "/eventTime"])?;
-        Some(format!("{word}|{id}|{at}"))
+        Some(format!("{word}|{}|{at}", id.as_ref()?))
     };
-    read::text(json, "/id").or_else(changed).unwrap_or_else(|| read::body_key(delivery.body()))
+    created.or_else(|| read::text(json, "/id")).or_else(changed).unwrap_or_else(|| read::body_key(body))
 }
 
 fn kind(word: &str, object: &Value, message: Option<&Message>) -> EventKind {
     match (word, message.map(|message| message.direction)) {
-        ("conversationItem.created", Some(Direction::Inbound)) => EventKind::MessageReceived,
-        ("conversationItem.created", Some(Direction::Outbound)) => EventKind::MessageSent,
-        ("conversationItem.created", _) => EventKind::NoteAdded,
+        (CREATED, Some(Direction::Inbound)) => EventKind::MessageReceived,
+        (CREATED, Some(Direction::Outbound)) => EventKind::MessageSent,
+        (CREATED, _) => EventKind::NoteAdded,
         ("conversation.created", _) => EventKind::ConversationOpened,
         ("conversation.updated", _) if read::flag(object, "/archived") => EventKind::ConversationClosed,
         ("scheduledMessage.sent", _) => EventKind::DeliveryUpdated,
@@ -71,7 +86,8 @@ fn thread<'a>(word: &str, object: &'a Value) -> &'a Value {
     }
 }
 
-fn conversation(word: &str, object: &Value, thread: &Value) -> Conversation {
+/// The conversation of a delivery.
+pub(super) fn conversation(word: &str, object: &Value, thread: &Value) -> Conversation {
     let archived = thread.get("archived").and_then(Value::as_bool);
     let status = match (word, archived) {
         ("conversation.deleted", _) => Some("deleted"),
@@ -181,7 +197,7 @@ fn sender<'a>(thread: &'a Value, item: &Value) -> Option<&'a Value> {
 }
 
 /// The person of a conversation.
-fn participant(thread: &Value, item: &Value, message: Option<&Message>) -> Contact {
+pub(super) fn participant(thread: &Value, item: &Value, message: Option<&Message>) -> Contact {
     let one = sender(thread, item).unwrap_or(&Value::Null);
     let endpoint_value = |channel: &str| {
         let endpoint = one.get("endpoint").filter(|endpoint| is_channel(endpoint, channel));

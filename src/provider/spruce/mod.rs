@@ -3,11 +3,13 @@
 //!
 //! Its pages: developer.sprucehealth.com/docs/webhooks-overview (events, retries), /docs/overview (keys, limits) and
 //! /reference (`postconversationmessage`, `updateconversation`, `conversationtags`, `organizationmembers`,
-//! `listsavedmessages`, `conversationitems`).
+//! `listsavedmessages`, `conversationitems`, `createwebhookendpoint`, `listwebhookendpointevents`).
 
 mod api;
 mod config;
+mod endpoints;
 mod inbound;
+mod listing;
 mod outbound;
 mod readback;
 mod tags;
@@ -20,9 +22,10 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::outcome::in_words;
-use super::{Adapter, Call, Listed, Normalised, Provider, ReadBack, read, settings};
-use crate::http::Http;
+use super::{
+    Adapter, Call, ConversationQuery, ListedConversation, ListedMember, ListedSnippet, Lists, Meter, Normalised, Page,
+    Polled, Provider, ReadBack, ReadError, Reading, Registration, Until, settings,
+};
 use crate::model::capability::Support::{Fallback, Missing, Native};
 use crate::model::{AccountName, Action, Capability, Outcome};
 use crate::signature::{SettingFault, VerifiedDelivery};
@@ -47,6 +50,13 @@ const CAPABILITIES: &[Capability] = &[
     Capability { name: "tag", support: Native },
     Capability { name: "assign", support: Native },
     Capability { name: "close", support: Native },
+];
+
+/// The windows are a minute and a day; when the day ends is not documented, so somebody looks again every hour
+/// (developer.sprucehealth.com/docs/overview).
+const METERS: [Meter; 2] = [
+    Meter { header: "s-ratelimit-remaining", is_shared: true, until: Until::In(SignedDuration::from_secs(60)) },
+    Meter { header: "s-ratelimit-daily-remaining", is_shared: true, until: Until::In(SignedDuration::from_hours(1)) },
 ];
 
 impl Provider for Spruce {
@@ -74,19 +84,6 @@ impl Provider for Spruce {
 /// One organization.
 struct Account(Config);
 
-impl Account {
-    async fn listed(
-        &self,
-        http: &dyn Http,
-        list: &api::List,
-        row: impl Fn(&Value) -> Option<Listed> + Send,
-    ) -> Result<Vec<Listed>, String> {
-        // The time is only needed to read a date in `Retry-After`, for which a list has no use.
-        let items = self.0.api.list(http, Timestamp::UNIX_EPOCH, list).await.map_err(in_words)?;
-        Ok(items.iter().filter_map(row).collect())
-    }
-}
-
 #[async_trait]
 impl Adapter for Account {
     fn normalise(&self, delivery: &VerifiedDelivery, json: &Value) -> Normalised {
@@ -106,29 +103,45 @@ impl Adapter for Account {
         (!action.is_idempotent()).then(|| SignedDuration::from_hours(23))
     }
 
+    fn meters(&self) -> &'static [Meter] {
+        &METERS
+    }
+
     fn base_urls(&self) -> Vec<url::Url> {
         vec![self.0.api.endpoint().base().clone()]
     }
 
-    async fn members(&self, http: &dyn Http) -> Result<Vec<Listed>, String> {
-        let row = |member: &Value| {
-            Some(Listed {
-                id: read::text(member, "/id")?,
-                name: read::first_text(member, &["/displayName", "/name"]).unwrap_or_default(),
-                detail: read::first_text(member, &["/email", "/type"]).unwrap_or_default(),
-            })
-        };
-        self.listed(http, &api::MEMBERS, row).await
+    fn registration(&self) -> Registration<'_> {
+        Registration::Api(self)
     }
 
-    async fn snippets(&self, http: &dyn Http) -> Result<Vec<Listed>, String> {
-        let row = |saved: &Value| {
-            Some(Listed {
-                id: read::text(saved, "/id")?,
-                name: read::text(saved, "/title").unwrap_or_default(),
-                detail: if read::flag(saved, "/internal") { "internal".to_owned() } else { String::new() },
-            })
-        };
-        self.listed(http, &api::SAVED_MESSAGES, row).await
+    fn lists(&self) -> Lists {
+        Lists { conversations: Some(listing::CONVERSATIONS), members: true, snippets: true }
+    }
+
+    async fn conversations(
+        &self,
+        read: &Reading<'_>,
+        query: &ConversationQuery,
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedConversation>, ReadError> {
+        listing::conversations(&self.0, read, query, cursor).await
+    }
+
+    async fn messages(
+        &self,
+        read: &Reading<'_>,
+        conversation: &ListedConversation,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Polled>, ReadError> {
+        listing::messages(&self.0, read, conversation, since).await
+    }
+
+    async fn members(&self, read: &Reading<'_>, cursor: Option<&str>) -> Result<Page<ListedMember>, ReadError> {
+        listing::members(&self.0, read, cursor).await
+    }
+
+    async fn snippets(&self, read: &Reading<'_>, cursor: Option<&str>) -> Result<Page<ListedSnippet>, ReadError> {
+        listing::snippets(&self.0, read, cursor).await
     }
 }

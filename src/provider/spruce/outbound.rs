@@ -65,7 +65,7 @@ async fn write_reply(config: &Config, call: &Call<'_>, reply: &Reply) -> Result<
 
 /// Spruce has no call that applies a saved message: its text is copied.
 async fn write_saved(config: &Config, call: &Call<'_>, snippet: &SnippetCall) -> Result<Outcome, Outcome> {
-    let all = config.api.list(call.http, call.now, &api::SAVED_MESSAGES).await?;
+    let all = config.api.all(&call.reading(), &api::SAVED_MESSAGES).await?;
     let saved = all.iter().find(|saved| read::text(saved, "/id").as_deref() == Some(&snippet.id));
     let saved = saved.ok_or_else(|| refused("there is no saved message with this id"))?;
     let words = read::text(saved, "/text").ok_or_else(|| refused("the saved message has no text"))?;

@@ -34,7 +34,10 @@ async fn written(config: &Config, call: &Call<'_>, text: &str, is_note: bool) ->
     let items = items.ok_or("the list of items was not understood")?;
     let is_candidate = |item: &&Value| {
         let is_inbound = read::text(item, "/direction").is_some_and(|direction| direction == "inbound");
-        !is_inbound && read::flag(item, "/isInternalNote") == is_note
+        // What was sent is known by the id of its request, until a webhook says which item it became.
+        let request = read::first_text(item, &["/requestId", "/requestID"]);
+        let is_another = request.is_some_and(|request| call.taken.contains(&request));
+        !is_inbound && !is_another && read::flag(item, "/isInternalNote") == is_note
     };
     let at = |item: &Value| read::time(item, "/createdAt");
     let shown = sought.among(items.iter().filter(is_candidate).map(|item| Found {

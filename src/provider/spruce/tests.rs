@@ -8,7 +8,7 @@ use super::Spruce;
 use crate::model::action::Paged;
 use crate::model::{Action, Event, EventKind, Note, Outcome, OutgoingAttachment, Reply};
 use crate::provider::testing::{self, *};
-use crate::provider::{Adapter, Normalised, ReadBack};
+use crate::provider::{Adapter, Normalised, ReadBack, ReadError, RegisteredEndpoint, Registration};
 
 fn open(settings: Value) -> Arc<dyn Adapter> {
     testing::open(&Spruce, settings)
@@ -149,8 +149,8 @@ async fn each_answer_has_one_outcome() {
     for action in [Action::Reply(reply("x")), note, assign("entity_lee"), Action::Close] {
         check_outcomes(&*account(), &sms(), &action, &[]).await;
     }
-    let saved = json!({ "savedMessages": [{ "id": "sm_1", "text": "Our hours" }] });
-    check_outcomes(&*account(), &sms(), &snippet("sm_1", Value::Null), &[saved]).await;
+    let texts = json!({ "savedMessages": [{ "id": "sm_1", "text": "Our hours" }] });
+    check_outcomes(&*account(), &sms(), &snippet("sm_1", Value::Null), &[texts]).await;
     let (untagged, made) = (json!({ "conversation": {} }), json!({ "id": "t1" }));
     check_outcomes(&*account(), &sms(), &tags(&["a"], &[]), &[untagged, made]).await;
 }
@@ -244,18 +244,20 @@ async fn a_conversation_is_assigned_and_archived() {
 
 #[tokio::test]
 async fn members_and_saved_messages_are_listed() {
-    let members = json!({ "hasMore": false, "members": [
+    let people = json!({ "hasMore": false, "members": [
         { "id": "e1", "displayName": "Dr. Lee", "email": "lee@example.com", "type": "teammate" },
         { "id": "e2", "name": "Front desk", "type": "team" }, { "name": "no id" },
     ] });
-    let saved = json!({ "savedMessages": [{ "id": "sm_1", "title": "Hours", "internal": true }] });
+    let texts = json!({ "savedMessages": [{ "id": "sm_1", "title": "Hours", "internal": true }] });
     let stage = Stage::default()
-        .on("GET /v1/organization/members?pageSize=500", 200, members)
-        .on("GET /v1/savedmessages?pageSize=500", 200, saved)
+        .on("GET /v1/organization/members?pageSize=500", 200, people)
+        .on("GET /v1/savedmessages?pageSize=500", 200, texts)
         .on("GET /v1/organization/members", 403, json!({ "type": "FORBIDDEN" }));
-    assert_eq!(rows(account().members(&stage).await), ["e1|Dr. Lee|lee@example.com", "e2|Front desk|team"]);
-    assert_eq!(rows(account().snippets(&stage).await), ["sm_1|Hours|internal"]);
-    assert_eq!(account().members(&stage).await, Err("403 FORBIDDEN".to_owned()));
+    let found = members(account().members(&stage.reading(), None).await);
+    assert_eq!(found, ["e1|Dr. Lee|lee@example.com", "e2|Front desk|team"]);
+    assert_eq!(saved(account().snippets(&stage.reading(), None).await), ["sm_1|Hours|internal"]);
+    let denied = account().members(&stage.reading(), None).await;
+    assert_eq!(denied, Err(ReadError::TryLater { reason: "403 FORBIDDEN".to_owned(), after: None }));
 }
 
 #[tokio::test]
@@ -291,4 +293,32 @@ async fn a_message_is_found_among_the_newest_items() {
     ] {
         assert!(matches!(read_back(page, action).await, ReadBack::Unclear(_)));
     }
+}
+
+/// The reference says that `data` is a string, and no more: whatever is no delivery is left to the lists.
+#[tokio::test]
+async fn kept_events_are_read_as_deliveries_or_left_out() {
+    let delivery = fixture("spruce", "item-inbound-sms");
+    let told = |data: Value| json!({ "id": "wev_1", "eventTime": "2026-03-02T09:00:00Z", "data": data, "object": "x" });
+    let events: Vec<Value> = [
+        json!(delivery.to_string()),
+        delivery.clone(),
+        json!("no JSON"),
+        json!(json!({ "object": delivery["data"]["object"] }).to_string()),
+        json!(7),
+        Value::Null,
+    ]
+    .map(told)
+    .to_vec();
+    let line = "GET /v1/webhooks/endpoints/wde_1/events?startTime=2026-03-02T08%3A00%3A00Z";
+    let stage = Stage::default().on(line, 200, json!({ "events": events, "hasMore": true, "paginationToken": "2" }));
+    let account = account();
+    let Registration::Api(endpoints) = account.registration() else { panic!("by hand") };
+    let endpoint = RegisteredEndpoint { id: "wde_1".to_owned(), ..RegisteredEndpoint::default() };
+    let since = "2026-03-02T08:00:00Z".parse().unwrap();
+    let page = endpoints.stored(&stage.reading(), &endpoint, since, None).await.unwrap();
+    let readable: Vec<bool> = page.items.iter().map(Option::is_some).collect();
+    assert_eq!((readable, page.next.as_deref()), (vec![true, true, false, false, false, false], Some("2")));
+    let key = draft(&*account, &delivery).dedupe_key;
+    assert!(page.items.iter().flatten().all(|polled| polled.draft.dedupe_key == key && polled.raw == delivery));
 }

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Adapter, Normalised, Provider, ReadBack};
+use super::{Adapter, ListedMember, ListedSnippet, Normalised, Page, Provider, ReadBack, ReadError};
 use crate::http::{CallError, Response};
 use crate::model::{
     AccountName, Action, Assign, Attempt, Contact, Conversation, Delivery, Draft, Event, EventId, EventKind, LaneKey,
@@ -120,6 +120,7 @@ pub(crate) fn event_of(draft: Draft, raw: Value) -> Event {
         kind: draft.kind,
         at: draft.at.unwrap_or_else(now),
         received_at: now(),
+        decide_from: None,
         conversation: draft.conversation,
         contact: draft.contact,
         message: draft.message,
@@ -149,13 +150,17 @@ pub(crate) fn send(action: Action) -> OutgoingSend {
         fresh_from: None,
         depth: 0,
         state: SendState::Pending,
-        attempts: vec![Attempt { number: 1, started_at: begun(), ended_at: None, outcome: None }],
+        attempts: vec![Attempt::begun(1, begun())],
         provider_id: None,
         request_id: None,
+        lane_until: None,
+        passed: Vec::new(),
+        settling: None,
         read_backs: 0,
         renewed_after: 0,
         redriven_after: 0,
         hands: Vec::new(),
+        report: None,
     }
 }
 
@@ -225,7 +230,14 @@ pub(crate) async fn refusal(adapter: &dyn Adapter, event: &Event, action: Action
     }
 }
 
-/// Rows of a list, each as `id|name|detail`.
-pub(crate) fn rows(listed: Result<Vec<super::Listed>, String>) -> Vec<String> {
-    listed.unwrap().into_iter().map(|row| format!("{}|{}|{}", row.id, row.name, row.detail)).collect()
+/// The members of a page, each as `id|name|address`, or what it is where it has none.
+pub(crate) fn members(page: Result<Page<ListedMember>, ReadError>) -> Vec<String> {
+    let detail = |row: &ListedMember| row.email.clone().or_else(|| row.kind.clone()).unwrap_or_default();
+    page.unwrap().items.iter().map(|row| format!("{}|{}|{}", row.id, row.name, detail(row))).collect()
+}
+
+/// The snippets of a page, each as `id|title|detail`.
+pub(crate) fn saved(page: Result<Page<ListedSnippet>, ReadError>) -> Vec<String> {
+    let detail = |row: &ListedSnippet| row.detail.clone().unwrap_or_default();
+    page.unwrap().items.iter().map(|row| format!("{}|{}|{}", row.id, row.title, detail(row))).collect()
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Answer, answer, now};
 use crate::http::{CallError, Http, Request, Response};
 use crate::model::{Event, Send as OutgoingSend};
-use crate::provider::{Call, Vault};
+use crate::provider::{Call, Reading, Vault};
 use crate::secret::Secret;
 
 /// A scripted provider and a vault.
@@ -69,7 +69,12 @@ impl Stage {
 
     /// A call on this stage.
     pub(crate) fn call<'a>(&'a self, send: &'a OutgoingSend, event: &'a Event, attempt: u32) -> Call<'a> {
-        Call { send, event, may_have_landed: attempt > 1, now: now(), http: self, vault: self }
+        Call { send, event, may_have_landed: attempt > 1, taken: &[], now: now(), http: self, vault: self }
+    }
+
+    /// A reading on this stage.
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        Reading { http: self, vault: self, now: now() }
     }
 }
 

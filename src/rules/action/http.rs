@@ -291,7 +291,7 @@ mod tests {
         r.yaml:5:28: `GET` is not known here (known: POST, PUT, PATCH, DELETE)
         r.yaml:5:39: `Webhook-Id` is set by the program; leave it out
         r.yaml:5:28: unknown key `secret` (known: hook, path, url, method, headers, body)
-        r.yaml:5:44: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+        r.yaml:5:44: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
         ");
     }
 

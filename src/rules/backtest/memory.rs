@@ -23,7 +23,7 @@ impl Memory {
         let facts = self.facts(book, event, was, since);
         let (facts, decision) = self.world.decide(book, facts, Depth::Matched);
         self.world.keep(&facts.event, &decision);
-        (facts.event, decision)
+        (std::sync::Arc::unwrap_or_clone(facts.event), decision)
     }
 
     /// Up to its first event since `since`, the state of a conversation or correspondent is what the stored decision saw; from

@@ -37,7 +37,7 @@ fn a_file_that_is_no_book() {
 #[test]
 fn an_unknown_key_at_each_level() {
     insta::assert_snapshot!(faults(&[("r.yaml", "version: 1\nrule: []\n")]), @"r.yaml:2:1: unknown key `rule`; did you mean `rules`? (known: version, words, rules)");
-    insta::assert_snapshot!(of_rules("  - name: a\n    stop: true\n    wen: { message.text: x }"), @"r.yaml:5:5: unknown key `wen`; did you mean `when`? (known: name, description, on, when, do, veto, once, handle, allow, mode, on_error, stop, allow_lints)");
+    insta::assert_snapshot!(of_rules("  - name: a\n    stop: true\n    wen: { message.text: x }"), @"r.yaml:5:5: unknown key `wen`; did you mean `when`? (known: name, description, on, when, do, veto, once, settle, handle, allow, mode, on_error, stop, allow_lints)");
     insta::assert_snapshot!(of_rules("  - name: a\n    stop: true\n    when: { message.txt: x }"), @"r.yaml:5:13: unknown key `message.txt`; did you mean `message.text`?");
     insta::assert_snapshot!(of_rules("  - name: a\n    stop: true\n    when:\n      message.text: { containz: x }"), @"r.yaml:6:23: unknown key `containz`; did you mean `contains`?");
     insta::assert_snapshot!(of_rules("  - name: a\n    stop: true\n    when:\n      any:\n        - message.text: x\n        - contact.emial: y"), @"r.yaml:8:11: unknown key `contact.emial`; did you mean `contact.email`?");
@@ -89,7 +89,7 @@ fn a_wrong_condition() {
     insta::assert_snapshot!(of("any: [{}]"), @"r.yaml:6:13: an entry of `any` must not be empty; write at least one key");
     insta::assert_snapshot!(of("state.: x"), @"r.yaml:6:7: unknown key `state.`; any name can stand below `state`: write `state.NAME`");
     insta::assert_snapshot!(of("script: conversation.message_count <"), @"r.yaml:6:43: the script does not compile: Script is incomplete");
-    insta::assert_snapshot!(of("script: |\n        // about the count\n        conversaton.message_count < 5"), @"r.yaml:8:9: the script does not compile: unknown variable `conversaton`; did you mean `conversation`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)");
+    insta::assert_snapshot!(of("script: |\n        // about the count\n        conversaton.message_count < 5"), @"r.yaml:8:9: the script does not compile: unknown variable `conversaton`; did you mean `conversation`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_wrong_action() {
     insta::assert_snapshot!(of_action("reply: { text: x, markdown: y }"), @"r.yaml:5:27: only one of text, markdown, html, snippet can be given");
     insta::assert_snapshot!(of_action("reply: { html: x, snippet: hours }"), @"r.yaml:5:27: only one of text, markdown, html, snippet can be given");
     insta::assert_snapshot!(of_action("reply: { snippet: huors }"), @"r.yaml:5:18: there is no snippet `huors`; did you mean `hours`? (known: broken, hours)");
-    insta::assert_snapshot!(of_action("reply: { snippet: broken }"), @"r.yaml:5:18: snippets/broken.md:2:4: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)");
+    insta::assert_snapshot!(of_action("reply: { snippet: broken }"), @"r.yaml:5:18: snippets/broken.md:2:4: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)");
     insta::assert_snapshot!(of_action("reply: { text: x, delay: later }"), @"r.yaml:5:27: `later` is not a duration; write it like 30s, 15m, 24h or 7d");
     insta::assert_snapshot!(of_action("reply: { text: x, cancel_on: [reply] }"), @"r.yaml:5:39: `reply` is not known here (known: human_reply, contact_message, closed)");
     insta::assert_snapshot!(of_action("reply: { text: x, kind: acknowledge }"), @"r.yaml:5:27: `acknowledge` is not known here (known: answer, ack, away)");
@@ -127,14 +127,14 @@ fn a_wrong_action() {
 
 #[test]
 fn a_template_is_blamed_in_its_own_line() {
-    insta::assert_snapshot!(of_action("reply: { text: 'Hi {{ contct.name }}' }"), @"r.yaml:5:31: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)");
+    insta::assert_snapshot!(of_action("reply: { text: 'Hi {{ contct.name }}' }"), @"r.yaml:5:31: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)");
     insta::assert_snapshot!(of_action("reply:\n          markdown: |\n            Hi,\n\n            {{ contact.name | shout }}"), @"r.yaml:9:31: the template does not compile: unknown filter `shout`");
     insta::assert_snapshot!(of_action("reply:\n          text: |-\n            {{ contact.name"), @"r.yaml:7:24: the template does not compile: syntax error: unexpected end of input, expected end of variable block");
     insta::assert_snapshot!(of_action("reply:\n          text: |2  # two more\n\n            one\n            {{ contact.name"), @"r.yaml:9:13: the template does not compile: syntax error: unexpected end of input, expected end of variable block");
     insta::assert_snapshot!(of_action("reply:\n          text: >\n            one\n            two {% if %}"), @"r.yaml:7:13: the template does not compile: syntax error: unexpected end of block");
     insta::assert_snapshot!(of_action("reply:\n          text:\n            \"one\\ntwo {% if %}\""), @"r.yaml:7:13: the template does not compile: syntax error: unexpected end of block");
-    insta::assert_snapshot!(of_action("set: { a: '{{ stat.a }}' }"), @"r.yaml:5:23: the template does not compile: unknown variable `stat`; did you mean `state`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)");
-    insta::assert_snapshot!(of_action("tag: { add: [a, '{{ x }}'] }"), @"r.yaml:5:29: the template does not compile: unknown variable `x` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)");
+    insta::assert_snapshot!(of_action("set: { a: '{{ stat.a }}' }"), @"r.yaml:5:23: the template does not compile: unknown variable `stat`; did you mean `state`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)");
+    insta::assert_snapshot!(of_action("tag: { add: [a, '{{ x }}'] }"), @"r.yaml:5:29: the template does not compile: unknown variable `x` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)");
     insta::assert_snapshot!(of_action("script: |\n          let a = 1;\n          tag(a;"), @"r.yaml:7:16: the script does not compile: Expecting ',' to separate the arguments to function call 'tag'");
 }
 
@@ -145,7 +145,7 @@ fn what_no_account_in_reach_can_do() {
     insta::assert_snapshot!(of("{ source: [letters, calls] }", "snippet: { id: 1 }"), @"r.yaml:6:9: no account that this rule can reach is able to `snippet`: mail (sequenzy): it keeps no snippets; phone (spruce): it keeps no snippets");
     insta::assert_snapshot!(of("{ account: mail }", "snippet: { id: 1 }\n      - reply: { text: '{{ x }}' }"), @"
     r.yaml:6:9: no account that this rule can reach is able to `snippet`: mail (sequenzy): it keeps no snippets
-    r.yaml:7:28: the template does not compile: unknown variable `x` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:7:28: the template does not compile: unknown variable `x` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     ");
     for when in [
         "{}",
@@ -184,7 +184,7 @@ fn what_a_script_asks_for_is_judged_at_load() {
     ");
     insta::assert_snapshot!(of("snippet(\"huors\"); reply(#{ snippet: \"broken\" }); assign(\"nobody\");"), @"
     a.rhai:2:3: there is no snippet `huors`; did you mean `hours`? (known: broken, hours)
-    a.rhai:2:21: snippets/broken.md:2:4: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    a.rhai:2:21: snippets/broken.md:2:4: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     a.rhai:2:52: there is no member `nobody` (known: dr-lee, kim)
     ");
     insta::assert_snapshot!(of("tag(#{}); veto(\"replies\"); set(#{ \"in\": \"nowhere\", a: 1 }); snippet(#{});"), @"
@@ -204,7 +204,7 @@ fn what_a_script_asks_for_is_judged_at_load() {
     insta::assert_snapshot!(of_action("script: 'tag(message.txt); repy(\"x\"); tag(unknown)'"), @"
     r.yaml:5:30: the script does not compile: there is no field `message.txt`; did you mean `message.text`?
     r.yaml:5:36: the script does not compile: there is no function `repy`; did you mean `reply`?
-    r.yaml:5:51: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:5:51: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     ");
     assert_eq!(
         of(
@@ -217,16 +217,16 @@ fn what_a_script_asks_for_is_judged_at_load() {
 #[test]
 fn every_fault_of_a_template_is_told() {
     insta::assert_snapshot!(of_action("reply:\n          markdown: |\n            Hi {{ contct.name | uper }},\n            {% if message.txt is definned %}{{ a_name | shout(\"| loud\") }}{% endif %}\n            contct.name is unknown"), @"
-    r.yaml:7:19: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:7:19: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     r.yaml:7:33: the template does not compile: unknown filter `uper`; did you mean `upper`?
     r.yaml:8:19: the template does not compile: there is no field `message.txt`; did you mean `message.text`?
     r.yaml:8:34: the template does not compile: unknown test `definned`; did you mean `defined`?
-    r.yaml:8:48: the template does not compile: unknown variable `a_name` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:8:48: the template does not compile: unknown variable `a_name` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     r.yaml:8:57: the template does not compile: unknown filter `shout`
     ");
     insta::assert_snapshot!(of_action("note: { text: '{{ message.text | int | rond }} {{ undefined_function(1) }}' }"), @"
     r.yaml:5:48: the template does not compile: unknown filter `rond`; did you mean `round`?
-    r.yaml:5:59: the template does not compile: unknown variable `undefined_function` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:5:59: the template does not compile: unknown variable `undefined_function` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     ");
     assert_eq!(
         of_action(
@@ -256,12 +256,12 @@ fn the_faults_of_all_files_are_told_at_once() {
     let third = rules("  - name: a\n    do:\n      - tag: {}");
     insta::assert_snapshot!(faults(&[("10.yaml", &first), ("20.yaml", &second), ("30.yaml", &third), ("40.rhai", "let x")]), @"
     10.yaml:4:29: `(` is not a regular expression: unclosed group
-    10.yaml:6:28: the template does not compile: unknown variable `x` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    10.yaml:6:28: the template does not compile: unknown variable `x` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     10.yaml:7:9: there is no member `nobody` (known: dr-lee, kim)
     10.yaml:8:5: the rule `b` does nothing; give it `do`, `veto` or `stop: true`
     10.yaml:9:13: `soon` is not a duration; write it like 30s, 15m, 24h or 7d
     20.yaml:3:5: there is a rule `a` already, at 10.yaml:3; names must be unique
-    20.yaml:4:5: unknown key `wen`; did you mean `when`? (known: name, description, on, when, do, veto, once, handle, allow, mode, on_error, stop, allow_lints)
+    20.yaml:4:5: unknown key `wen`; did you mean `when`? (known: name, description, on, when, do, veto, once, settle, handle, allow, mode, on_error, stop, allow_lints)
     30.yaml:3:5: there is a rule `a` already, at 10.yaml:3; names must be unique
     30.yaml:5:9: there is no tag to put on or take off; give `add` or `remove`
     40.rhai:1:1: there is no function `decide` with two parameters; write `fn decide(event, state) { … }`
@@ -333,14 +333,14 @@ fn what_is_right_in_a_rule_of_the_wrong_shape_is_judged_in_the_same_run() {
     r.yaml:8:50: unknown key `message.form`; did you mean `message.from`?
     r.yaml:8:69: an entry of `any`: a text is not a mapping
     r.yaml:9:30: `)` is not a regular expression: unopened group
-    r.yaml:11:28: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:11:28: the template does not compile: unknown variable `contct`; did you mean `contact`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     r.yaml:11:45: unknown key `dely`; did you mean `delay`? (known: text, markdown, html, snippet, subject, attachments, delay, cancel_on, as, kind)
     r.yaml:11:67: `reply` is not known here (known: human_reply, contact_message, closed)
     r.yaml:12:17: unknown key `txt`; did you mean `text`? (known: text, markdown, page)
     r.yaml:12:32: there is no member `kimm`; did you mean `kim`? (known: dr-lee, kim)
     r.yaml:13:9: unknown key `repy`; did you mean `reply`? (known: reply, note, snippet, tag, assign, close, http, set, unset, script)
     r.yaml:14:9: there is no member `nobody` (known: dr-lee, kim)
-    r.yaml:15:22: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:15:22: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     r.yaml:16:9: `tag`: a list is not a mapping with `add`, `remove`; write it like `{ add: [refund], remove: [new] }`
     r.yaml:18:13: unknown key `evry`; did you mean `every`? (known: per, every, quiet)
     r.yaml:18:23: `soon` is not a duration; write it like 30s, 15m, 24h or 7d
@@ -348,7 +348,7 @@ fn what_is_right_in_a_rule_of_the_wrong_shape_is_judged_in_the_same_run() {
     r.yaml:20:5: `yes` is not true or false
     r.yaml:20:5: missing key `name`
     r.yaml:21:21: there is no snippet `huors`; did you mean `hours`? (known: broken, hours)
-    r.yaml:23:5: unknown key `moode`; did you mean `mode`? (known: name, description, on, when, do, veto, once, handle, allow, mode, on_error, stop, allow_lints)
+    r.yaml:23:5: unknown key `moode`; did you mean `mode`? (known: name, description, on, when, do, veto, once, settle, handle, allow, mode, on_error, stop, allow_lints)
     r.yaml:25:30: no `matches` of this rule captures `ordr`; name a group `(?<ordr>…)`; did you mean `order`? (known: order)
     ");
 }
@@ -367,7 +367,7 @@ fn one_fault_of_a_script_hides_no_other() {
     r.yaml:5:18: the script does not compile: `set` is `set(key, value)` or `set(#{ key: value })`
     r.yaml:5:34: the script does not compile: `reply`: unknown key `dely`; did you mean `delay`? (known: text, markdown, html, snippet, subject, attachments, delay, cancel_on, as, kind)
     r.yaml:5:69: the script does not compile: there is no member `nobody` (known: dr-lee, kim)
-    r.yaml:5:89: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    r.yaml:5:89: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     r.yaml:5:113: no `matches` of this rule captures `x`; name a group `(?<x>…)`
     ");
 }
@@ -379,7 +379,7 @@ fn a_script_that_no_rule_names_is_judged() {
     rules/scripts/old.rhai:1:1: the script does not compile: `set` is `set(key, value)` or `set(#{ key: value })`
     rules/scripts/old.rhai:2:1: the script does not compile: there is no member `nobody` (known: dr-lee, kim)
     rules/scripts/old.rhai:3:1: there is no schedule `offce` under `schedules:`; did you mean `office`? (known: night, office)
-    rules/scripts/old.rhai:3:26: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    rules/scripts/old.rhai:3:26: the script does not compile: unknown variable `unknown` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     ");
     let rule = rules("  - name: a\n    do:\n      - script: { file: old.rhai }");
     let both = [("rules/a.yaml", rule.as_str()), ("rules/scripts/old.rhai", script)];

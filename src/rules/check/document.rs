@@ -78,12 +78,15 @@ pub struct StepDocument {
     pub failed: Option<String>,
     /// Exactly the rules that must have matched, in order.
     pub rules: Option<Vec<String>>,
+    /// Exactly the rules whose replies waited for the end of a burst and are superseded by the answer to this event.
+    pub supersedes: Option<Vec<String>>,
 }
 
 impl StepDocument {
     /// Whether it says what must come of the event.
     pub(super) fn expects_something(&self) -> bool {
-        self.expect.is_some() || self.blocked.is_some() || self.failed.is_some() || self.rules.is_some()
+        let checks = [self.expect.is_some(), self.blocked.is_some(), self.failed.is_some(), self.rules.is_some()];
+        checks.contains(&true) || self.supersedes.is_some()
     }
 
     /// Whether nothing was written.
@@ -165,6 +168,7 @@ const SHOWN: [(&str, &[(&str, &str)]); 4] = [
             ("as", "The provider's id of the member it is sent as."),
             ("kind", "`answer`, `ack` or `away`."),
             ("delay", "How long it waits, such as `2m`."),
+            ("settle", "How long it waits for the end of a burst."),
             ("cancel_on", "What calls it off while it waits."),
             ("attachments", "The files sent along."),
         ],

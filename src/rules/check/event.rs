@@ -49,6 +49,7 @@ pub fn build(
         kind,
         at: now,
         received_at: now,
+        decide_from: None,
         conversation,
         contact,
         message,

@@ -13,7 +13,7 @@ use super::coverage::Seen;
 use super::document::{Given, StepDocument, TestCase, TestDocument, schema};
 use super::report::{CaseReport, Difference, Report};
 use super::{event, hint};
-use crate::model::{Event, Facts, SourceName, duration};
+use crate::model::{Decision, Event, Facts, SourceName, duration};
 use crate::yaml::{Document, Faults, Structure, Wrong};
 
 /// A Monday morning.
@@ -176,7 +176,8 @@ impl<'a> Running<'a> {
         let facts = self.facts(self.event(&step, index, payload)?);
         let (facts, decision) = self.world.decide(self.book, facts, self.depth);
         self.seen.note(&decision.trace);
-        let differences = compare(&step, &decision.trace, self.now);
+        let mut differences = compare(&step, &decision.trace, self.now);
+        differences.extend(superseded(&step, &decision));
         let why = match differences.is_empty() {
             true => Vec::new(),
             false => hint::why(&step, self.book, &decide(self.book, &facts, Depth::Everything).trace),
@@ -214,4 +215,12 @@ impl<'a> Running<'a> {
             }
         }
     }
+}
+
+/// Whether other replies are superseded than expected.
+fn superseded(step: &StepDocument, decision: &Decision) -> Option<Difference> {
+    let wanted = step.supersedes.as_ref()?;
+    let saw: Vec<&String> = decision.supersedes.iter().map(|superseded| &superseded.rule).collect();
+    let differs = wanted.iter().ne(saw.iter().copied());
+    differs.then(|| Difference::said(format!("supersedes: expected {wanted:?}, and it is {saw:?}")))
 }

@@ -270,16 +270,16 @@ fn a_test_that_says_two_things_or_nothing_is_refused() {
 
 #[test]
 fn a_mistyped_key_is_refused_with_its_line() {
-    insta::assert_snapshot!(told("  - name: t\n    evnt: {}\n    rules: []"), @"t.yaml:3:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, steps)");
+    insta::assert_snapshot!(told("  - name: t\n    evnt: {}\n    rules: []"), @"t.yaml:3:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, supersedes, steps)");
     insta::assert_snapshot!(told("  - name: t\n    rules: []\n    event:\n      mesage: { text: x }"), @"t.yaml:5:7: unknown key `mesage`; did you mean `message`? (known: kind, source, provider, account, conversation, contact, message, delivery, raw)");
     insta::assert_snapshot!(told("  - name: t\n    rules: []\n    event:\n      message: { txt: x }"), @"t.yaml:5:18: unknown key `txt`; did you mean `text`? (known: id, direction, text, full_text, html, subject, from, to, cc, headers, attachments, language, is_automated, author, thread_id, request_id)");
     insta::assert_snapshot!(told("  - name: t\n    rules: []\n    given: { stat: {} }"), @"t.yaml:4:14: unknown key `stat`; did you mean `state`? (known: state, contact_state)");
     insta::assert_snapshot!(told("  - name: t\n    expect:\n      - repy: {}"), @"t.yaml:4:9: unknown key `repy`; did you mean `reply`? (known: reply, note, snippet, tag, assign, close, http, set, unset, verdict)");
-    insta::assert_snapshot!(told("  - name: t\n    expect:\n      - reply: { txt: { not_contains: x } }"), @"t.yaml:4:18: unknown key `txt`; did you mean `text`? (known: text, html, format, subject, as, kind, delay, cancel_on, attachments)");
+    insta::assert_snapshot!(told("  - name: t\n    expect:\n      - reply: { txt: { not_contains: x } }"), @"t.yaml:4:18: unknown key `txt`; did you mean `text`? (known: text, html, format, subject, as, kind, delay, settle, cancel_on, attachments)");
     insta::assert_snapshot!(told("  - name: t\n    expect:\n      - reply: { text: { not_contians: x } }"), @"t.yaml:4:26: unknown key `not_contians`; did you mean `not_contains`?");
     insta::assert_snapshot!(told("  - name: t\n    steps:\n      - evnt: {}\n        expct: []"), @r"
-    t.yaml:4:9: unknown key `evnt`; did you mean `event`? (known: after, event, payload, source, expect, blocked, failed, rules)
-    t.yaml:5:9: unknown key `expct`; did you mean `expect`? (known: after, event, payload, source, expect, blocked, failed, rules)
+    t.yaml:4:9: unknown key `evnt`; did you mean `event`? (known: after, event, payload, source, expect, blocked, failed, rules, supersedes)
+    t.yaml:5:9: unknown key `expct`; did you mean `expect`? (known: after, event, payload, source, expect, blocked, failed, rules, supersedes)
     ");
     insta::assert_snapshot!(told("  - rules: []"), @"t.yaml:2:5: missing key `name`");
     insta::assert_snapshot!(told("  - name: t\n    rules: refund"), @"t.yaml:3:5: `rules`: a text is not a list or empty");
@@ -407,7 +407,7 @@ fn a_fault_of_shape_in_one_test_does_not_hide_those_of_the_others() {
     steps: [{ rules: [] }, { after: a while, rules: [] }, { payload: p.json, rules: [] }]
   - name: fails, and is not told of
     rules: [nothing]"), @"
-    t.yaml:4:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, steps)
+    t.yaml:4:5: unknown key `evnt`; did you mean `event`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, supersedes, steps)
     t.yaml:6:5: nothing is expected; write `expect:`, `blocked:` or `rules:` (`expect: []` means that nothing may be done)
     t.yaml:7:5: now: `today` is not a time stamp, such as 2026-01-05T10:00:00Z
     t.yaml:10:5: step 2: after: `a while` is not a duration; write it like 30s, 15m, 24h or 7d

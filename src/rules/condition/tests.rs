@@ -200,6 +200,14 @@ fn what_is_folded_stays_as_it_is() {
     assert_eq!(Case::Ignored.fold("STRAẞE"), "strasse");
 }
 
+#[test]
+fn a_text_is_folded_as_its_letters_are() {
+    for letter in '\0'..='\u{17f}' {
+        let beside = format!("{letter}Aß");
+        assert_eq!(Case::Ignored.fold(&beside), format!("{}ass", Case::Ignored.fold(&letter.to_string())));
+    }
+}
+
 /// The operators that no row speaks of.
 fn unrowed<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let rowed: BTreeSet<&str> = rows().iter().map(|(name, ..)| name.trim_start_matches('*')).collect();

@@ -154,12 +154,13 @@ impl Test for Needles {
 /// its lines wherever it likes.
 pub(super) fn read(text: &str, case: Case) -> String {
     let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter.is_whitespace() {
-            true if out.ends_with(' ') => {}
-            true => out.push(' '),
-            false => out.push(letter),
+    let mut parts = text.split(char::is_whitespace);
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        if !out.ends_with(' ') {
+            out.push(' ');
         }
+        out.push_str(part);
     }
     case.fold(&out)
 }

@@ -181,7 +181,10 @@ impl<'a> Deciding<'a> {
         let against = reply.as_ref().and_then(|(kind, key)| self.against_reply(acting, *kind, key));
         let is_noticed = reply.is_some() || matches!(planned.action, Action::Close);
         let mut verdict = against.unwrap_or_else(|| acting.verdict(is_noticed));
-        let rendered = shown(&planned);
+        let mut rendered = shown(&planned);
+        if let (Some(settle), Some(_), Some(map)) = (acting.rule.settle, &reply, rendered.as_object_mut()) {
+            map.insert("settle".to_owned(), duration::show(settle).into());
+        }
         match &verdict {
             Verdict::Drafted => {
                 if let Err(why) = self.draft(acting, planned, reply.map(|(_, key)| key)) {
@@ -241,7 +244,10 @@ impl<'a> Deciding<'a> {
 
     fn choose(&mut self, acting: &mut Acting<'a>, planned: Planned, response: Option<String>, verdict: &Verdict) {
         let (event, now) = (&self.facts.event, self.facts.now);
+        let settling =
+            response.as_ref().filter(|_| *verdict == Verdict::Chosen).and_then(|key| self.settling(acting.rule, key));
         let due = now.saturating_add(planned.delay).unwrap_or(Timestamp::MAX);
+        let due = settling.as_ref().map_or(due, |settling| due.max(settling.until));
         let index = acting.actions.len();
         acting.has_acted = true;
         let mut counted = Vec::new();
@@ -263,6 +269,7 @@ impl<'a> Deciding<'a> {
             counted,
             expires: self.expires(acting.rule, due),
             depth: self.facts.depth,
+            settling,
             state,
             ..OutgoingSend::new(event, &acting.rule.name, index, planned.action, now)
         });

@@ -15,7 +15,9 @@ impl Deciding<'_> {
             None => {}
         }
         self.hold_after_failure();
+        let supersedes = self.end_burst();
         self.remember_closing();
+        self.remember_time();
         self.alert();
         let cancels = match event.kind {
             EventKind::MessageReceived => {
@@ -45,6 +47,7 @@ impl Deciding<'_> {
             quarantines: self.quarantines,
             controls: self.controls,
             cancels,
+            supersedes,
             trace: self.trace,
             seen: Seen {
                 state: self.facts.conversation.state.clone(),
@@ -81,6 +84,15 @@ impl Deciding<'_> {
             EventKind::ConversationClosed => self.conversation.closed_at = Some(self.facts.now),
             EventKind::MessageReceived | EventKind::ConversationOpened => self.conversation.closed_at = None,
             _ => {}
+        }
+    }
+
+    /// Says when the event came too late to be put in order. Without a time of the provider there is no order.
+    fn remember_time(&mut self) {
+        let event = &self.facts.event;
+        if event.at != event.received_at {
+            self.trace.decided_after = self.conversation.latest.filter(|latest| event.at < *latest);
+            self.conversation.latest = self.conversation.latest.max(Some(event.at));
         }
     }
 

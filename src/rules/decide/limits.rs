@@ -46,7 +46,7 @@ impl<'a> Deciding<'a> {
     }
 
     fn keys_of(&mut self, rule: &Rule, settings: &GuardSettings) -> Vec<(CapScope, WindowKey)> {
-        let mut keys = self.counted_by.clone();
+        let mut keys = self.counted_by().to_vec();
         let is_capped = |scope: CapScope| scope != CapScope::Account || !settings.caps.account.is_empty();
         keys.retain(|(scope, _)| is_capped(*scope));
         if !settings.caps.rule.is_empty() {
@@ -131,7 +131,7 @@ impl<'a> Deciding<'a> {
         if !own.contains(&tripped.scope) {
             return vec![tripped.key.clone()];
         }
-        let all = self.counted_by.iter().filter(|(scope, _)| own.contains(scope));
+        let all = self.counted_by().iter().filter(|(scope, _)| own.contains(scope));
         all.map(|(_, key)| key.clone()).collect()
     }
 }

@@ -3,12 +3,14 @@
 
 mod acting;
 mod aftermath;
+mod burst;
 mod draft;
 mod limits;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -25,6 +27,7 @@ use crate::model::{
     Scope, Send as OutgoingSend, Trace, WindowKey,
 };
 use acting::Acting;
+use burst::Burst;
 
 /// How much of the why is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +81,11 @@ struct Deciding<'a> {
     /// What people ordered for this conversation instead of each rule's own mode.
     ordered: Option<Mode>,
     curbs: Curbs,
-    counted_by: Vec<(CapScope, WindowKey)>,
+    /// Worked out when a reply is first counted; most events get none.
+    counted_by: OnceCell<Vec<(CapScope, WindowKey)>>,
     counted: BTreeSet<WindowKey>,
     wanted: Vec<WindowKey>,
+    burst: Burst<'a>,
     quarantines: Vec<Quarantine>,
     controls: Vec<Control>,
     book: &'a Book,
@@ -103,12 +108,13 @@ impl<'a> Deciding<'a> {
         let settings = settings_for(book, &facts.event, None);
         let guard = guard::examine(facts, surroundings, None);
         Self {
-            counted_by: caps::keys(&facts.event, &settings),
+            counted_by: OnceCell::new(),
             settings,
             ordered: facts.curbs.controls.of(&Scope::Conversation(facts.event.lane())).and_then(|here| here.mode),
             curbs: facts.curbs.clone(),
             counted: BTreeSet::new(),
             wanted: Vec::new(),
+            burst: Burst::default(),
             quarantines: Vec::new(),
             controls: Vec::new(),
             book,
@@ -126,9 +132,14 @@ impl<'a> Deciding<'a> {
         }
     }
 
+    fn counted_by(&self) -> &[(CapScope, WindowKey)] {
+        self.counted_by.get_or_init(|| caps::keys(&self.facts.event, &self.settings))
+    }
+
     /// `candidates` are the numbers of the rules to ask, in order; the others cannot match.
     fn work_through(mut self, candidates: &[usize]) -> Decision {
         let rules = &self.book.rules;
+        self.begin_burst();
         self.collect_vetoes(candidates.iter().map(|number| &rules[*number]));
         match self.depth {
             Depth::Matched => self.collect_rules(candidates.iter().map(|number| (&rules[*number], true))),
@@ -275,7 +286,7 @@ impl<'a> Deciding<'a> {
     fn matched(&mut self, rule: &'a Rule, calls: Vec<ScriptCall>) -> bool {
         let findings = self.findings(rule, &calls);
         let once_key = response::rule_key(rule);
-        let gate = rule.once.and_then(|once| self.memory().against_once(&once, &once_key));
+        let gate = self.once_of(rule).and_then(|once| self.memory().against_once(&once, &once_key));
         // Asked once for the event, and again for a rule that has numbers of its own.
         let has_own_numbers = self.book.surroundings.guard.rules.contains_key(&rule.name);
         let guard = has_own_numbers.then(|| guard::examine(self.facts, &self.book.surroundings, Some(&rule.name)));

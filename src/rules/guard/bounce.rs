@@ -62,7 +62,7 @@ pub(super) fn bounced_recipient(incoming: &Incoming<'_>) -> Said {
 /// where one arrived. Told by a provider's report, and by a mail system's notice in the conversation with the person whom
 /// the message did not reach.
 pub fn has_failed(event: &Event) -> Option<bool> {
-    match event.delivery.map(|report| (report.status, report.is_permanent)) {
+    match event.delivery.as_ref().map(|report| (report.status, report.is_permanent)) {
         Some((DeliveryStatus::Bounced | DeliveryStatus::Failed, true)) => return Some(true),
         Some((DeliveryStatus::Delivered | DeliveryStatus::Opened, _)) => return Some(false),
         _ => {}

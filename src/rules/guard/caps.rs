@@ -159,13 +159,29 @@ fn subject(event: &Event) -> Option<String> {
 /// A digest of the words, without digits, for a text that is long enough. `message.text` holds no quoted history.
 fn fingerprint(event: &Event) -> Option<String> {
     let text = &event.message.as_ref()?.text;
-    let bare: String = text.chars().filter(|letter| !letter.is_numeric()).collect();
-    let words = bare.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut words = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        let before = words.len();
+        if before > 0 {
+            words.push(' ');
+        }
+        let begun = words.len();
+        match word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_digit()) {
+            true => words.push_str(word),
+            false => words.extend(word.chars().filter(|letter| !letter.is_numeric())),
+        }
+        if words.len() == begun {
+            words.truncate(before);
+        }
+    }
+    let words = words.to_lowercase();
     (words.chars().count() >= LONG).then(|| digest(&[&words]))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use std::collections::BTreeMap;
 
     use serde_json::json;
@@ -217,7 +233,7 @@ mod tests {
     #[test]
     fn a_conversation_s_title_is_no_subject() {
         let mut facts = facts(json!({ "conversation": { "channel": "sms", "subject": "Pat Green" } }));
-        facts.event.message.as_mut().unwrap().subject = None;
+        Arc::make_mut(&mut facts.event).message.as_mut().unwrap().subject = None;
         let scopes: Vec<CapScope> =
             keys(&facts.event, &GuardSettings::default()).into_iter().map(|(scope, _)| scope).collect();
         assert!(!scopes.contains(&CapScope::Subject), "{scopes:?}");

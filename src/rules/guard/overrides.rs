@@ -60,11 +60,15 @@ pub struct Overrides {
     #[serde(with = "optional", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<duration::Written>")]
     pub due_window: Option<SignedDuration>,
+    /// As `guard.answer_max_age`.
+    #[serde(with = "optional", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<duration::Written>")]
+    pub answer_max_age: Option<SignedDuration>,
 }
 
 /// The keys that are durations, in `guard:` and in what is laid over it.
-const DURATIONS: [&str; 8] =
-    ["answer", "ack", "away", "bounced", "suspect_speed", "quarantine", "takeover", "due_window"];
+const DURATIONS: [&str; 9] =
+    ["answer", "ack", "away", "bounced", "suspect_speed", "quarantine", "takeover", "due_window", "answer_max_age"];
 
 /// The keys under which settings are laid over others, from the widest scope to the most particular.
 const SCOPES: [&str; 3] = ["accounts", "rules", "addresses"];
@@ -106,6 +110,7 @@ impl GuardSettings {
             quarantine: over.quarantine.unwrap_or(self.quarantine),
             takeover: over.takeover.unwrap_or(self.takeover),
             due_window: over.due_window.unwrap_or(self.due_window),
+            answer_max_age: over.answer_max_age.unwrap_or(self.answer_max_age),
             ..self
         }
     }

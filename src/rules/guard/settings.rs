@@ -66,9 +66,14 @@ pub struct GuardSettings {
     #[serde(with = "duration::written")]
     #[schemars(with = "duration::Written")]
     pub due_window: SignedDuration,
+    /// How old a message may be to be answered; 24h by default, 0s for any age. What is found later, by a back-fill or
+    /// because it was delivered late, is kept and not answered, nor is anything else done for it.
+    #[serde(with = "duration::written")]
+    #[schemars(with = "duration::Written")]
+    pub answer_max_age: SignedDuration,
     /// Further domains at which anybody has an address; they have no cap of their own. The large ones are built in.
     pub public_domains: Vec<String>,
-    /// Who is told of a quarantine.
+    /// Who is told of a quarantine, a pause by the guard, and a breaker that opens or closes.
     pub alert: AlertSettings,
     /// Other numbers for an account, by its name.
     pub accounts: BTreeMap<String, Overrides>,
@@ -91,7 +96,7 @@ pub enum RequireAddressed {
     Never,
 }
 
-/// Who is told of a quarantine.
+/// Who is told of a quarantine, a pause by the guard, and a breaker that opens or closes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertSettings {
@@ -135,6 +140,7 @@ impl Default for GuardSettings {
             quarantine: SignedDuration::from_hours(24),
             takeover: SignedDuration::from_hours(24),
             due_window: SignedDuration::from_hours(24),
+            answer_max_age: SignedDuration::from_hours(24),
             public_domains: Vec::new(),
             alert: AlertSettings::default(),
             accounts: BTreeMap::new(),

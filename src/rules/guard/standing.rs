@@ -19,6 +19,12 @@ pub(super) const STEPS: &[Step] = &[
         reach: Reach::Replies,
         look: human_takeover,
     },
+    Step {
+        code: "too_old",
+        basis: "what was found late is not answered as if it had just come",
+        reach: Reach::Everything,
+        look: too_old,
+    },
 ];
 
 fn quarantined(incoming: &Incoming<'_>) -> Said {
@@ -50,5 +56,16 @@ fn human_takeover(incoming: &Incoming<'_>) -> Said {
             duration::show(takeover)
         )),
         false => Said::Pass(format!("a person last wrote at {wrote}")),
+    }
+}
+
+fn too_old(incoming: &Incoming<'_>) -> Said {
+    let (facts, longest) = (incoming.facts, incoming.settings.answer_max_age);
+    if longest == SignedDuration::ZERO {
+        return Said::NotApplicable("guard.answer_max_age is 0s");
+    }
+    match facts.now.duration_since(facts.event.at) > longest {
+        true => Said::Block(format!("it happened at {}, more than {} ago", facts.event.at, duration::show(longest))),
+        false => Said::Pass(format!("it happened less than {} ago", duration::show(longest))),
     }
 }

@@ -94,7 +94,7 @@ fn a_condition_that_is_none_says_why() {
         ("state.refunds", "the script gave nothing, not true or false"),
         (
             "conversaton.id == \"x\"",
-            "unknown variable `conversaton`; did you mean `conversation`? (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)",
+            "unknown variable `conversaton`; did you mean `conversation`? (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)",
         ),
         ("reply(\"x\")", "`reply` cannot be used in a condition"),
         ("state.refunds + 1 > 2", "`+` does not work with nothing and a whole number (line 1, column 15)"),
@@ -385,7 +385,7 @@ fn every_fault_of_a_rule_file_is_reported() {
     1:20: there is no function `x`
     ");
     insta::assert_snapshot!(of("fn decide(event, state) {\n  if event.mesage.text.to_lowr() == event.contact.nam {\n    repply(\"x\");\n    tag();\n    helper(1, 2);\n    [1].push(1, 2);\n  }\n}\nfn helper(a) { close(a) }"), @"
-    2:12: `event` has no `mesage`; did you mean `message`? (known: source, provider, account, conversation, contact, message, state, contact_state, captures, raw, id, kind, at, hour, weekday)
+    2:12: `event` has no `mesage`; did you mean `message`? (known: source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw, id, kind, at, hour, weekday)
     2:24: there is no function `to_lowr`; did you mean `to_lower`?
     2:51: there is no field `contact.nam`; did you mean `contact.name`?
     3:5: there is no function `repply`; did you mean `reply`?

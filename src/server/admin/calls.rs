@@ -1,5 +1,7 @@
 //! The calls of the admin API, as its OpenAPI document has them.
 
+mod sources;
+
 /// A parameter: its name, `path` or `query`, and what it is.
 pub(super) type Parameter = (&'static str, &'static str, &'static str);
 
@@ -21,12 +23,41 @@ const SEND_FILTERS: &[Parameter] = &[
     ("account", "query", "Only of this account."),
     ("rule", "query", "Only of this rule."),
     ("event", "query", "Only for this event."),
+    ("conversation", "query", "Only of this conversation, by the provider's id or by its lane."),
+    ("since", "query", "Created at or after this time (RFC 3339)."),
+    ("reason", "query", "With these words in the reason of the state."),
+    ("reported", "query", "Last reported by the provider with this status: delivered, bounced, failed, …."),
     ("before", "query", "Only sends created before this one, by its id, to page on."),
     ("limit", "query", "At most so many; 100 by default, 1000 at the most."),
 ];
 
+const DEAD_MANY: &[(&str, &str)] = &[
+    ("account", "string"),
+    ("rule", "string"),
+    ("conversation", "string"),
+    ("since", "string"),
+    ("reason", "string"),
+    ("all", "boolean"),
+    ("dry_run", "boolean"),
+    ("by", "string"),
+    ("why", "string"),
+];
+
+const REDRIVE_MANY: &[(&str, &str)] = &[
+    ("account", "string"),
+    ("rule", "string"),
+    ("conversation", "string"),
+    ("since", "string"),
+    ("reason", "string"),
+    ("all", "boolean"),
+    ("dry_run", "boolean"),
+    ("renew_key", "boolean"),
+    ("by", "string"),
+    ("why", "string"),
+];
+
 const HELD_FILTERS: &[Parameter] = &[
-    ("cause", "query", "Only held for this: approval, paused or rule_error."),
+    ("cause", "query", "Only held for this: approval, paused, rule_error or unknown."),
     ("account", "query", "Only of this account."),
     ("rule", "query", "Only of this rule."),
     ("event", "query", "Only for this event."),
@@ -48,7 +79,12 @@ const MANY_ANSWER: &[(&str, &str)] =
     &[("status", "string"), ("sends", "[]string"), ("left", "[]object"), ("more", "boolean")];
 
 /// Every call, in the order of the documentation.
-pub(super) const CALLS: &[Call] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Call> {
+    ENGINE.iter().chain(sources::SOURCES)
+}
+
+/// What the engine holds and does.
+const ENGINE: &[Call] = &[
     Call {
         method: "get",
         path: "/status",
@@ -57,6 +93,7 @@ pub(super) const CALLS: &[Call] = &[
         body: &[],
         answer: &[
             ("version", "string"),
+            ("store", "string"),
             ("book", "string"),
             ("rules", "integer"),
             ("counts", "Counts"),
@@ -65,6 +102,22 @@ pub(super) const CALLS: &[Call] = &[
             ("sources", "[]object"),
             ("accounts", "[]object"),
         ],
+    },
+    Call {
+        method: "get",
+        path: "/state",
+        summary: "What the store keeps and what that takes on disk.",
+        parameters: &[],
+        body: &[],
+        answer: &[("counts", "Counts"), ("usage", "Usage")],
+    },
+    Call {
+        method: "get",
+        path: "/accounts",
+        summary: "Accounts with what is left of their rate budgets, where their breakers stand, and how many sends are open.",
+        parameters: &[],
+        body: &[],
+        answer: &[("accounts", "[]Account")],
     },
     Call {
         method: "get",
@@ -140,6 +193,22 @@ pub(super) const CALLS: &[Call] = &[
         answer: &[("status", "string"), ("send", "string")],
     },
     Call {
+        method: "post",
+        path: "/dead/redrive",
+        summary: "Puts all dead letters that are named back into the outbox.",
+        parameters: &[],
+        body: REDRIVE_MANY,
+        answer: MANY_ANSWER,
+    },
+    Call {
+        method: "post",
+        path: "/dead/drop",
+        summary: "Drops all dead letters that are named, with a reason.",
+        parameters: &[],
+        body: DEAD_MANY,
+        answer: MANY_ANSWER,
+    },
+    Call {
         method: "get",
         path: "/held",
         summary: "Sends that wait for a person, newest first.",
@@ -167,6 +236,14 @@ pub(super) const CALLS: &[Call] = &[
         method: "post",
         path: "/held/{id}/release",
         summary: "Lets go a send that is held for another cause, once that is over.",
+        parameters: &[("id", "path", "The send.")],
+        body: &[("by", "string"), ("why", "string")],
+        answer: &[("status", "string"), ("send", "string")],
+    },
+    Call {
+        method: "post",
+        path: "/held/{id}/confirm",
+        summary: "Says of a held send that was tried that it did arrive; it is not sent again.",
         parameters: &[("id", "path", "The send.")],
         body: &[("by", "string"), ("why", "string")],
         answer: &[("status", "string"), ("send", "string")],

@@ -27,6 +27,8 @@ enum Verb {
     Approve,
     /// Lets go what is held for another cause.
     Release,
+    /// Says of what may have arrived that it did.
+    Confirm,
     /// Gives it up.
     Drop,
 }
@@ -37,6 +39,7 @@ impl Verb {
         match self {
             Self::Approve => ("approve", "approved"),
             Self::Release => ("release", "released"),
+            Self::Confirm => ("confirm", "confirmed"),
             Self::Drop => ("drop", "dropped"),
         }
     }
@@ -44,7 +47,7 @@ impl Verb {
     fn hand(self, signed: &Signed, shared: &Shared) -> Result<Hand, Problem> {
         match self {
             Self::Drop => signed.reasoned(shared, self.words().0),
-            Self::Approve | Self::Release => Ok(signed.hand(shared, self.words().0)),
+            Self::Approve | Self::Release | Self::Confirm => Ok(signed.hand(shared, self.words().0)),
         }
     }
 
@@ -52,7 +55,13 @@ impl Verb {
     fn against(self, send: &Send, cause: HoldCause, controls: &Controls) -> Option<String> {
         let scopes = send.scopes();
         match (self, cause) {
-            (Self::Drop, _) | (Self::Approve, HoldCause::Approval) | (Self::Release, HoldCause::RuleError) => None,
+            (Self::Drop, _) | (Self::Approve, HoldCause::Approval) => None,
+            (Self::Confirm, _) if send.was_tried() => None,
+            (Self::Confirm, _) => Some("it was never tried, so it cannot have arrived".to_owned()),
+            (Self::Release, HoldCause::RuleError | HoldCause::Unknown) => None,
+            (Self::Approve, HoldCause::Unknown) => {
+                Some("it is held because it may have arrived, not for approval: confirm, release or drop it".to_owned())
+            }
             (Self::Release, HoldCause::Approval) => Some("it waits for approval: approve or drop it".to_owned()),
             (Self::Approve, HoldCause::RuleError) => {
                 Some("it is held because a rule failed, not for approval: release or drop it".to_owned())
@@ -88,6 +97,10 @@ pub(super) async fn release(State(shared): State<Arc<Shared>>, Path(id): Path<St
     change_one(&shared, &id, Verb::Release, &hands::any_body(body)?).await
 }
 
+pub(super) async fn confirm(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: OneBody) -> Answer {
+    change_one(&shared, &id, Verb::Confirm, &hands::any_body(body)?).await
+}
+
 pub(super) async fn drop_held(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: OneBody) -> Answer {
     change_one(&shared, &id, Verb::Drop, &hands::any_body(body)?).await
 }
@@ -116,6 +129,7 @@ async fn apply(shared: &Shared, verb: Verb, send: &Send, hand: &Hand) -> Result<
     let store = &shared.engine.store;
     let changed = match verb {
         Verb::Drop => store.drop_send(&send.id, hand).await,
+        Verb::Confirm => store.confirm(&send.id, hand).await,
         Verb::Approve | Verb::Release => store.release(&send.id, hand).await,
     };
     changed.map_err(store_problem)

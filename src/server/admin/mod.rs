@@ -1,17 +1,22 @@
-//! The JSON API of the operator, below `/api/v1`. Asks the store; changes only what waits for a person, what people order,
+//! The JSON API of the operator, below `/api/v1`. Asks the store, and for its lists a provider; changes only what waits for a person, what people order,
 //! and the rules in force.
 
+mod accounts;
 mod calls;
 mod controls;
+mod dead;
 mod events;
 mod explain;
 mod hands;
 mod held;
+mod lists;
 mod openapi;
 mod quarantines;
+mod refused;
 mod rules;
 mod scope;
 mod sends;
+mod sources;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,18 +39,22 @@ use crate::store::StoreError;
 pub(super) fn routes(shared: Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .route("/status", get(status))
+        .route("/accounts", get(accounts::list))
         .route("/events", get(events::events))
         .route("/events/{id}", get(events::event))
         .route("/events/{id}/explain", get(explain::explain))
         .route("/outbox", get(sends::outbox))
         .route("/outbox/{id}", get(sends::send))
-        .route("/dead", get(sends::dead))
-        .route("/dead/{id}/redrive", post(sends::redrive))
-        .route("/dead/{id}/drop", post(sends::drop_dead))
+        .route("/dead", get(dead::list))
+        .route("/dead/{id}/redrive", post(dead::redrive))
+        .route("/dead/{id}/drop", post(dead::drop_one))
+        .route("/dead/redrive", post(dead::redrive_many))
+        .route("/dead/drop", post(dead::drop_many))
         .route("/held", get(held::list))
         .route("/held/{id}", get(held::one))
         .route("/held/{id}/approve", post(held::approve))
         .route("/held/{id}/release", post(held::release))
+        .route("/held/{id}/confirm", post(held::confirm))
         .route("/held/{id}/drop", post(held::drop_held))
         .route("/held/approve", post(held::approve_many))
         .route("/held/release", post(held::release_many))
@@ -57,6 +66,15 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/pause", post(controls::pause))
         .route("/resume", post(controls::resume))
         .route("/mode", post(controls::mode))
+        .route("/state", get(state))
+        .route("/sources", get(sources::list))
+        .route("/sources/{name}", get(sources::one))
+        .route("/sources/{name}/poll", post(sources::poll_now))
+        .route("/sources/{name}/backfill", post(sources::backfill))
+        .route("/accounts/{account}/conversations", get(lists::conversations))
+        .route("/accounts/{account}/members", get(lists::members))
+        .route("/accounts/{account}/snippets", get(lists::snippets))
+        .route("/sources/{name}/refused", get(refused::refused))
         .route("/rules", get(rules::rules))
         .route("/reload", post(rules::reload))
         .route("/openapi.json", get(async || Json(openapi::document())))
@@ -121,10 +139,16 @@ async fn status(State(shared): State<Arc<Shared>>) -> Answer {
     let accounts =
         shared.engine.accounts.iter().map(|(name, account)| json!({ "name": name, "provider": account.provider }));
     Ok(Json(json!({
-        "version": env!("CARGO_PKG_VERSION"), "book": book.hash(), "rules": book.rules().len(), "counts": counts,
+        "version": env!("CARGO_PKG_VERSION"), "store": shared.place, "book": book.hash(), "rules": book.rules().len(), "counts": counts,
         "quarantined": quarantined, "paused": paused.collect::<Vec<_>>(),
         "sources": sources.collect::<Vec<_>>(), "accounts": accounts.collect::<Vec<_>>(),
     })))
+}
+
+async fn state(State(shared): State<Arc<Shared>>) -> Answer {
+    let store = &shared.engine.store;
+    let (counts, usage) = (store.counts().await, store.usage().await);
+    Ok(Json(json!({ "counts": counts.map_err(store_problem)?, "usage": usage.map_err(store_problem)? })))
 }
 
 #[cfg(test)]

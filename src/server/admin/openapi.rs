@@ -4,9 +4,12 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::calls::{CALLS, Call};
+use super::super::refused::Refused;
+use super::accounts::Account;
+use super::calls::{self, Call};
+use crate::engine::Progress;
 use crate::model::{Control, Decision, Event, EventKind, Quarantine, Send};
-use crate::store::Counts;
+use crate::store::{Counts, Usage};
 
 /// The document.
 pub(super) fn document() -> Value {
@@ -15,13 +18,17 @@ pub(super) fn document() -> Value {
         settings.meta_schema = None;
     });
     let mut generator = settings.into_generator();
+    register::<Account>(&mut generator);
     register::<Event>(&mut generator);
     register::<EventKind>(&mut generator);
     register::<Decision>(&mut generator);
     register::<Send>(&mut generator);
     register::<Counts>(&mut generator);
+    register::<Usage>(&mut generator);
     register::<Control>(&mut generator);
     register::<Quarantine>(&mut generator);
+    register::<Progress>(&mut generator);
+    register::<Refused>(&mut generator);
     let mut schemas = generator.take_definitions(true);
     schemas.insert("StoredEvent".to_owned(), object(&[("event", "Event"), ("decision", "Decision")]));
     schemas.insert(
@@ -29,7 +36,7 @@ pub(super) fn document() -> Value {
         object(&[("type", "string"), ("title", "string"), ("status", "integer"), ("detail", "string")]),
     );
     let mut paths = Map::new();
-    for call in CALLS {
+    for call in calls::all() {
         paths.entry(format!("/api/v1{}", call.path)).or_insert_with(|| json!({}))[call.method] = operation(call);
     }
     json!({
@@ -86,7 +93,7 @@ mod tests {
             let (path, call) = rest.split_once('"').unwrap();
             (path, call.trim_start_matches([',', ' ']).split('(').next().unwrap())
         });
-        let described: Vec<(&str, &str)> = CALLS.iter().map(|call| (call.path, call.method)).collect();
+        let described: Vec<(&str, &str)> = calls::all().map(|call| (call.path, call.method)).collect();
         let routes: Vec<(&str, &str)> = routes.collect();
         assert!(routes.len() > 20);
         assert_eq!(routes.iter().filter(|route| !described.contains(route)).collect::<Vec<_>>(), [&("", ""); 0]);

@@ -1,20 +1,18 @@
-//! The outbox, and what can be done about dead letters.
+//! The outbox, and what all lists of sends share.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::super::answer::Problem;
 use super::super::state::Shared;
-use super::hands::{self, Signed};
 use super::{Answer, store_problem};
-use crate::model::{HoldCause, Send, SendId, SendState};
-use crate::store::{Changed, Key, SendQuery};
+use crate::model::{DeliveryStatus, HoldCause, Send, SendId, SendState};
+use crate::store::{Changed, SendQuery};
 
 pub(super) type Asked = Result<Query<SendQuery>, QueryRejection>;
 
@@ -23,6 +21,7 @@ pub(super) fn send_query(query: Asked) -> Result<SendQuery, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
     known("state", query.state.as_deref(), &SendState::NAMES)?;
     known("cause", query.cause.as_deref(), &HoldCause::ALL.map(HoldCause::as_str))?;
+    known("report", query.reported.as_deref(), &DeliveryStatus::ALL.map(DeliveryStatus::as_str))?;
     Ok(query)
 }
 
@@ -63,43 +62,6 @@ pub(super) async fn of_state(shared: &Shared, query: Asked, state: &str, called:
     let query = SendQuery { state: Some(state.to_owned()), ..query };
     let sends = shared.engine.store.sends(&query).await.map_err(store_problem)?;
     Ok(Json(json!({ "sends": sends })))
-}
-
-pub(super) async fn dead(State(shared): State<Arc<Shared>>, query: Asked) -> Answer {
-    of_state(&shared, query, "dead", "dead letters").await
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Redriving {
-    /// Show the provider a new send, on purpose.
-    renew_key: bool,
-    by: String,
-    why: String,
-}
-
-pub(super) async fn redrive(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    body: Result<Option<Json<Redriving>>, JsonRejection>,
-) -> Answer {
-    let body = hands::any_body(body)?;
-    let key = if body.renew_key { Key::Renew } else { Key::Keep };
-    let hand = Signed::new(body.by, body.why).hand(&shared, "redrive");
-    let changed = shared.engine.store.redrive(&SendId::from(id.as_str()), key, &hand).await.map_err(store_problem)?;
-    shared.engine.bells.deliver.notify_waiters();
-    answer(&shared, changed, &id, "redriven", "a dead letter").await
-}
-
-pub(super) async fn drop_dead(
-    State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    body: Result<Json<Signed>, JsonRejection>,
-) -> Answer {
-    let hand = hands::body(body)?.reasoned(&shared, "drop")?;
-    demand(&find(&shared, &id).await?, "dead", "a dead letter")?;
-    let changed = shared.engine.store.drop_send(&SendId::from(id.as_str()), &hand).await.map_err(store_problem)?;
-    answer(&shared, changed, &id, "dropped", "a dead letter").await
 }
 
 /// That a send is in a state; else what it is.

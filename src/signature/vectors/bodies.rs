@@ -112,7 +112,7 @@ fn mailguns_token_is_the_same_however_it_is_cut() {
             Ok(verified) => {
                 assert_eq!((timestamp, verifier.token(&verified)), (AT, Some(format!("{timestamp}{token}"))))
             }
-            Err(rejection) => assert_eq!((timestamp == AT, rejection), (false, Rejection::Malformed)),
+            Err(rejected) => assert_eq!((timestamp == AT, rejected.rejection), (false, Rejection::Malformed)),
         }
     }
 }

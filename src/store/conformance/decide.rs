@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::sample::{
-    LEASE, accept, at, attempted, claim, claim_send, commit, decision, delivered, desk, echo, event, event_by, replied,
-    reply, send, settle,
+    LEASE, accept, at, attempted, bounce, claim, claim_send, commit, decision, delivered, desk, echo, event, event_by,
+    replied, reply, send, settle,
 };
 use super::{Harness, Kept, same, there};
-use crate::model::{AccountName, CancelOn, Decision, Message, Outcome, SendState};
+use crate::model::{AccountName, CancelOn, Decision, DeliveryStatus, Message, Outcome, SendState};
 use crate::store::{Commit, SendQuery};
 
 pub(super) async fn events_of_a_lane_are_decided_in_the_order_of_acceptance(harness: &dyn Harness) -> Kept {
@@ -35,7 +35,7 @@ pub(super) async fn a_lane_is_decided_by_one_at_a_time_and_others_do_not_wait(ha
     same("the second", &other.event.id, &event("3", "b").id)?;
     same("a third", store.claim_event(at(0), LEASE).await?.is_none(), true)?;
     commit(&*store, &first, decision(&first)).await?;
-    same("the next of the lane", claim(&*store, 0).await?.event.id, event("2", "a").id)
+    same("the next of the lane", claim(&*store, 0).await?.event.id.clone(), event("2", "a").id)
 }
 
 pub(super) async fn an_event_waits_while_a_send_of_its_lane_is_being_delivered(harness: &dyn Harness) -> Kept {
@@ -45,9 +45,9 @@ pub(super) async fn an_event_waits_while_a_send_of_its_lane_is_being_delivered(h
     accept(&*store, event("2", "a")).await?;
     same("an event of the lane", store.claim_event(at(2), LEASE).await?.is_none(), true)?;
     accept(&*store, event("3", "b")).await?;
-    same("an event of another lane", claim(&*store, 2).await?.event.id, event("3", "b").id)?;
+    same("an event of another lane", claim(&*store, 2).await?.event.id.clone(), event("3", "b").id)?;
     settle(&*store, &sending, delivered(&sending)).await?;
-    same("the event afterwards", claim(&*store, 2).await?.event.id, event("2", "a").id)
+    same("the event afterwards", claim(&*store, 2).await?.event.id.clone(), event("2", "a").id)
 }
 
 pub(super) async fn an_event_whose_lease_ended_is_given_to_another(harness: &dyn Harness) -> Kept {
@@ -96,7 +96,7 @@ pub(super) async fn many_who_claim_at_once_get_different_events(harness: &dyn Ha
     let (mut events, mut claims) = (BTreeSet::new(), 0);
     while let Some(Ok(claimed)) = all.join_next().await {
         if let Some(claim) = claimed? {
-            events.insert(claim.event.id);
+            events.insert(claim.event.id.clone());
             claims += 1;
         }
     }
@@ -230,4 +230,19 @@ pub(super) async fn the_message_of_another_account_is_not_ours(harness: &dyn Har
     foreign.account = AccountName::from("another desk");
     accept(&*store, foreign).await?;
     same("the send that it is", claim(&*store, 6).await?.own, None)
+}
+
+pub(super) async fn a_send_that_came_back_says_so_and_is_not_confirmed(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let ids = replied(&*store, event("1", "a"), &[0]).await?;
+    let id = there("the send", ids.first())?;
+    let sending = claim_send(&*store, 2).await?;
+    settle(&*store, &sending, delivered(&sending)).await?;
+    bounce(&*store, id).await?;
+    let after = send(&*store, id).await?;
+    same("its state", after.state, SendState::Delivered)?;
+    let report = there("the report", after.report)?;
+    let told = (report.status, report.is_permanent, report.reason.as_deref());
+    same("the report", told, (DeliveryStatus::Bounced, true, Some("general")))?;
+    same("a send to deliver", store.claim_send(&desk(), at(99), LEASE).await?.is_none(), true)
 }

@@ -5,7 +5,9 @@ use super::sample::{
     settle,
 };
 use super::{Harness, Kept, same, there};
-use crate::model::{AccountName, Attempt, Decision, Outcome, SendState};
+use crate::model::{
+    AccountName, Action, Attempt, Decision, Note, Outcome, Paged, Reply, Send as OutgoingSend, SendState,
+};
 use crate::store::{Commit, Store};
 
 async fn nothing_to_send(store: &dyn Store, now: i64) -> Kept {
@@ -17,7 +19,7 @@ pub(super) async fn a_send_is_not_claimed_before_it_is_due(harness: &dyn Harness
     replied(&*store, event("1", "a"), &[60]).await?;
     nothing_to_send(&*store, 59).await?;
     let sending = claim_send(&*store, 60).await?;
-    same("what it answers", sending.event, event("1", "a"))
+    same("what it answers", (*sending.event).clone(), event("1", "a"))
 }
 
 pub(super) async fn sends_leave_in_the_order_they_are_due(harness: &dyn Harness) -> Kept {
@@ -32,6 +34,33 @@ pub(super) async fn sends_leave_in_the_order_they_are_due(harness: &dyn Harness)
     }
     let due: Vec<_> = [1, 3, 0, 2].into_iter().filter_map(|place| ids.get(place).cloned()).collect();
     same("the order", left, due)
+}
+
+pub(super) async fn pages_leave_before_replies_before_the_rest(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let member = Paged { alias: "lee".to_owned(), id: "42".to_owned() };
+    let page = || Action::Note(Note { page: vec![member.clone()], ..Note::default() });
+    let answer = || Action::Reply(Reply::default());
+    let mut ids = Vec::new();
+    // The page is due last, and behind another send of its lane.
+    for (key, actions) in [("1", vec![Action::Close]), ("2", vec![answer()]), ("3", vec![Action::Close, page()])] {
+        accept(&*store, event(key, key)).await?;
+        let claim = claim(&*store, 0).await?;
+        let made = actions.into_iter().enumerate();
+        let made =
+            made.map(|(index, action)| OutgoingSend::new(&claim.event, "rule", index, action, at(ids.len() as i64)));
+        let sends: Vec<_> = made.collect();
+        ids.extend(sends.iter().map(|send| send.id.clone()));
+        commit(&*store, &claim, Decision { sends, ..decision(&claim) }).await?;
+    }
+    let mut left = Vec::new();
+    for _ in 0..4 {
+        let claim = claim_send(&*store, 10).await?;
+        left.push(claim.send.id.clone());
+        settle(&*store, &claim, delivered(&claim)).await?;
+    }
+    let order: Vec<_> = [2, 3, 1, 0].into_iter().filter_map(|place| ids.get(place).cloned()).collect();
+    same("the order", left, order)
 }
 
 pub(super) async fn sends_of_a_lane_leave_one_at_a_time(harness: &dyn Harness) -> Kept {
@@ -59,7 +88,7 @@ pub(super) async fn a_send_waits_while_an_event_of_its_lane_is_not_decided(harne
     let sends = vec![reply(&other.event, 0, 1)];
     commit(&*store, &other, Decision { sends, ..decision(&other) }).await?;
     same("with another lane", store.next_due(&desk()).await?, Some(at(1)))?;
-    same("what leaves", claim_send(&*store, 2).await?.event, elsewhere)?;
+    same("what leaves", (*claim_send(&*store, 2).await?.event).clone(), elsewhere)?;
     commit(&*store, &answering, decision(&answering)).await?;
     same("after the decision", Some(&claim_send(&*store, 2).await?.send.id), ids.first())
 }
@@ -71,15 +100,15 @@ pub(super) async fn accounts_do_not_wait_for_each_other(harness: &dyn Harness) -
     elsewhere.account = AccountName::from("another desk");
     replied(&*store, elsewhere.clone(), &[0]).await?;
     let other = store.claim_send(&elsewhere.account, at(2), LEASE).await?;
-    same("what the other sends", there("a send", other)?.event.id, elsewhere.id)?;
-    same("what the first sends", claim_send(&*store, 2).await?.event.id, event("1", "a").id)
+    same("what the other sends", there("a send", other)?.event.id.clone(), elsewhere.id)?;
+    same("what the first sends", claim_send(&*store, 2).await?.event.id.clone(), event("1", "a").id)
 }
 
 pub(super) async fn the_start_of_an_attempt_is_kept_before_the_call(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
     replied(&*store, event("1", "a"), &[0]).await?;
     let sending = claim_send(&*store, 2).await?;
-    let started = Attempt { number: 1, started_at: at(2), ended_at: None, outcome: None };
+    let started = Attempt::begun(1, at(2));
     same("the attempts of the claim", &sending.send.attempts, &vec![started])?;
     same("the send as kept", send(&*store, &sending.send.id).await?, sending.send)
 }

@@ -5,7 +5,7 @@ use super::sample::{
     replied, send, settle,
 };
 use super::{Harness, Kept, same, there};
-use crate::model::{BookHash, Decision, Event, Message, Outcome, SendState};
+use crate::model::{BookHash, Decision, Event, Message, Outcome, Position, SendState, SourceName};
 use crate::secret::Secret;
 use crate::store::{Accepted, Commit, Counts, EventQuery};
 
@@ -17,8 +17,8 @@ pub(super) async fn an_accepted_event_is_still_waiting(harness: &dyn Harness) ->
     accept(&*store, long.clone()).await?;
     store.close().await?;
     let store = harness.open().await?;
-    same("the event", claim(&*store, 0).await?.event, event("1", "a"))?;
-    same("whether the long one is whole", claim(&*store, 0).await?.event == long, true)
+    same("the event", claim(&*store, 0).await?.event, event("1", "a").into())?;
+    same("whether the long one is whole", *claim(&*store, 0).await?.event == long, true)
 }
 
 pub(super) async fn a_repeat_is_still_recognised(harness: &dyn Harness) -> Kept {
@@ -160,10 +160,18 @@ pub(super) async fn what_was_forgotten_stays_forgotten(harness: &dyn Harness) ->
     same("events", listed, vec![old("2").id, event("young", "y").id])
 }
 
+pub(super) async fn positions_stay(harness: &dyn Harness) -> Kept {
+    let (store, inbox) = (harness.open().await?, SourceName::from("inbox"));
+    store.keep_position(&inbox, &Position::at(at(1))).await?;
+    store.close().await?;
+    let store = harness.open().await?;
+    same("the position", store.position(&inbox).await?, Some(Position::at(at(1))))
+}
+
 pub(super) async fn a_store_that_was_dropped_is_closed_in_order(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
     accept(&*store, event("1", "a")).await?;
     drop(store);
     let store = harness.open().await?;
-    same("the event", claim(&*store, 0).await?.event, event("1", "a"))
+    same("the event", claim(&*store, 0).await?.event, event("1", "a").into())
 }

@@ -1,6 +1,8 @@
 //! Promises about sends that wait for a person.
 
-use super::sample::{LEASE, accept, at, claim, claim_send, commit, decision, desk, event, hand, replied, reply, send};
+use super::sample::{
+    self, LEASE, accept, at, claim, claim_send, commit, decision, desk, event, hand, replied, reply, send,
+};
 use super::{Harness, Kept, Seen, same, there};
 use crate::model::{Decision, HoldCause, Send as OutgoingSend, SendId, SendState};
 use crate::store::{Changed, Key, SendQuery, Store};
@@ -61,4 +63,36 @@ pub(super) async fn a_held_send_that_was_dropped_never_leaves(harness: &dyn Harn
         )?;
     }
     there("the send of the other action", store.claim_send(&desk(), at(9), LEASE).await?).map(drop)
+}
+
+pub(super) async fn a_doubt_is_ended_by_who_saw_it_arrive_or_sends_it_again(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let waiting = held(&*store, "1").await?;
+    same(
+        "confirming what was never tried",
+        store.confirm(&waiting, &hand(2, "confirm", "")).await?,
+        Changed::WrongState,
+    )?;
+    for (key, confirmed) in [("2", true), ("3", false)] {
+        replied(&*store, event(key, key), &[0]).await?;
+        let sending = claim_send(&*store, 2).await?;
+        let state = SendState::Held { cause: HoldCause::Unknown, reason: "nobody can tell".to_owned() };
+        let doubtful = OutgoingSend { state, ..sample::delivered(&sending) };
+        sample::settle(&*store, &sending, doubtful).await?;
+        let id = &sending.send.id;
+        if confirmed {
+            same("confirming it", store.confirm(id, &hand(3, "confirm", "it is there")).await?, Changed::Done)?;
+            let seen = send(&*store, id).await?;
+            same("its state", seen.state, SendState::Confirmed)?;
+            same("who saw it", seen.hands, vec![hand(3, "confirm", "it is there")])?;
+            same("releasing it", store.release(id, &hand(4, "release", "")).await?, Changed::WrongState)?;
+            same("confirming it again", store.confirm(id, &hand(4, "confirm", "")).await?, Changed::WrongState)?;
+        } else {
+            same("releasing it", store.release(id, &hand(4, "release", "")).await?, Changed::Done)?;
+            let again = send(&*store, id).await?;
+            same("its state and counted attempts", (again.state, again.redriven_after), (SendState::Pending, 1))?;
+        }
+    }
+    let nobody = SendId::from("snd_0");
+    same("confirming nothing", store.confirm(&nobody, &hand(5, "confirm", "")).await?, Changed::NotFound)
 }

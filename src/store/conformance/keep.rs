@@ -5,7 +5,7 @@ use super::sample::{
     settle,
 };
 use super::{Harness, Kept, same, there};
-use crate::model::{BookHash, Event, SendState};
+use crate::model::{BookHash, Event, Position, SendState, SourceName, Stretch};
 use crate::secret::Secret;
 use crate::store::{Accepted, Changed, Counts, EventQuery, SendQuery, StoreError};
 
@@ -27,6 +27,23 @@ pub(super) async fn the_last_credential_counts(harness: &dyn Harness) -> Kept {
     }
     let kept = there("the credential", store.credential("desk").await?)?;
     same("whether it is the last", kept.expose() == "second", true)
+}
+
+pub(super) async fn the_last_position_of_a_source_counts(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    let (inbox, other) = (SourceName::from("inbox"), SourceName::from("other"));
+    same("before", store.position(&inbox).await?, None)?;
+    let last = Position {
+        since: at(1),
+        until: at(2),
+        read_to: Some(at(3)),
+        backfill: Some(Stretch { from: at(-9), read_to: Some(at(-5)) }),
+    };
+    for position in [Position::at(at(1)), last.clone()] {
+        store.keep_position(&inbox, &position).await?;
+    }
+    same("the position", store.position(&inbox).await?, Some(last))?;
+    same("that of another source", store.position(&other).await?, None)
 }
 
 fn old(key: &str, conversation: &str) -> Event {

@@ -1,6 +1,6 @@
 //! Promises about lists.
 
-use super::sample::{accept, at, claim_send, delivered, desk, event, replied, settle};
+use super::sample::{accept, at, bounce, claim_send, delivered, desk, event, replied, settle};
 use super::{Harness, Kept, Seen, same};
 use crate::model::{AccountName, EventId, EventKind, SendId, SourceName};
 use crate::store::{EventOrder, EventQuery, SendQuery, Store};
@@ -133,6 +133,7 @@ pub(super) async fn sends_are_found_by_every_filter(harness: &dyn Harness) -> Ke
     let sending = claim_send(&*store, 2).await?;
     settle(&*store, &sending, delivered(&sending)).await?;
     replied(&*store, event("2", "b"), &[60]).await?;
+    bounce(&*store, &sending.send.id).await?;
     let all = SendQuery::default;
     let state = |name: &str| SendQuery { state: Some(name.to_owned()), ..all() };
     let rule = |name: &str| SendQuery { rule: Some(name.to_owned()), ..all() };
@@ -146,6 +147,14 @@ pub(super) async fn sends_are_found_by_every_filter(harness: &dyn Harness) -> Ke
         ("of another rule", rule("x"), 0),
         ("for the event", SendQuery { event: Some(event("1", "a").id), ..all() }, 2),
         ("pending, for the event", SendQuery { event: Some(event("1", "a").id), ..state("pending") }, 1),
+        ("of the conversation", SendQuery { conversation: Some("a".to_owned()), ..all() }, 2),
+        ("of its lane", SendQuery { conversation: Some(event("2", "b").lane().to_string()), ..all() }, 1),
+        ("of another conversation", SendQuery { conversation: Some("x".to_owned()), ..all() }, 0),
+        ("since they were created", SendQuery { since: Some(at(1)), ..all() }, 3),
+        ("since later", SendQuery { since: Some(at(2)), ..all() }, 0),
+        ("with a reason", SendQuery { reason: Some("x".to_owned()), ..all() }, 0),
+        ("reported as bounced", SendQuery { reported: Some("bounced".to_owned()), ..all() }, 1),
+        ("reported as delivered", SendQuery { reported: Some("delivered".to_owned()), ..all() }, 0),
         ("of two at most", SendQuery { limit: 2, ..all() }, 2),
     ] {
         same(what, store.sends(&query).await?.len(), count)?;

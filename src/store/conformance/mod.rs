@@ -10,6 +10,7 @@ mod durable;
 mod held;
 mod keep;
 mod list;
+mod order;
 pub mod sample;
 #[cfg(test)]
 mod tests;
@@ -94,8 +95,10 @@ pub const PROMISES: &[Promise] = promises![
     decide::a_send_of_unknown_outcome_is_not_called_off,
     decide::a_message_of_ours_is_known_by_either_id_and_confirms_its_send,
     decide::the_message_of_another_account_is_not_ours,
+    decide::a_send_that_came_back_says_so_and_is_not_confirmed,
     deliver::a_send_is_not_claimed_before_it_is_due,
     deliver::sends_leave_in_the_order_they_are_due,
+    deliver::pages_leave_before_replies_before_the_rest,
     deliver::sends_of_a_lane_leave_one_at_a_time,
     deliver::a_send_waits_while_an_event_of_its_lane_is_not_decided,
     deliver::accounts_do_not_wait_for_each_other,
@@ -105,6 +108,14 @@ pub const PROMISES: &[Promise] = promises![
     deliver::a_send_whose_lease_ended_is_of_unknown_outcome,
     deliver::a_late_attempt_changes_nothing,
     deliver::the_next_time_due_says_when_there_is_something_to_claim,
+    order::what_happened_earlier_goes_before_what_still_waits_for_it,
+    order::what_came_too_late_is_decided_in_the_order_of_acceptance,
+    order::a_lane_that_waits_for_what_happened_before_holds_up_no_other,
+    order::a_send_that_is_tried_again_is_not_overtaken_in_its_lane,
+    order::a_lane_goes_on_when_its_patience_ends_and_says_so,
+    order::a_reply_that_waits_for_the_end_of_a_burst_is_superseded,
+    order::a_change_that_follows_on_a_send_of_ours_is_caused_by_it,
+    order::a_call_of_a_hook_causes_nothing,
     dead::a_dead_letter_is_driven_again_with_its_key,
     dead::a_dead_letter_driven_again_on_purpose_has_a_new_key_each_time,
     dead::a_dropped_letter_never_leaves,
@@ -113,6 +124,7 @@ pub const PROMISES: &[Promise] = promises![
     held::a_held_send_does_not_leave_and_holds_up_nobody,
     held::a_released_send_leaves_and_says_who_let_it_go,
     held::a_held_send_that_was_dropped_never_leaves,
+    held::a_doubt_is_ended_by_who_saw_it_arrive_or_sends_it_again,
     curbs::what_was_counted_is_read_back_and_counts_once,
     curbs::a_decision_that_counted_in_an_older_window_is_refused_and_made_again,
     curbs::a_quarantine_holds_for_each_of_its_windows_until_it_is_lifted,
@@ -132,6 +144,7 @@ pub const PROMISES: &[Promise] = promises![
     list::a_list_without_a_limit_holds_a_hundred,
     keep::a_rule_book_is_kept_under_its_hash,
     keep::the_last_credential_counts,
+    keep::the_last_position_of_a_source_counts,
     keep::what_is_old_and_settled_is_forgotten,
     keep::what_is_not_settled_is_never_forgotten,
     keep::counts_follow_every_step,
@@ -149,7 +162,13 @@ pub const DURABLE: &[Promise] = promises![
     durable::an_attempt_that_was_cut_short_is_of_unknown_outcome,
     durable::an_ended_attempt_is_not_cut_short,
     durable::a_message_of_ours_is_still_known,
+    order::the_order_of_what_waits_stays_over_a_restart,
+    order::a_lane_still_waits_for_a_send_that_is_tried_again,
+    order::what_waits_is_still_called_off_and_superseded,
+    order::a_send_keeps_when_it_is_due_and_when_it_is_too_late,
+    order::what_a_send_caused_is_still_known,
     durable::dead_letters_books_and_credentials_stay,
+    durable::positions_stay,
     durable::a_lease_from_before_is_worth_nothing,
     durable::what_was_forgotten_stays_forgotten,
     durable::a_store_that_was_dropped_is_closed_in_order,

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Kept, Seen, same, there};
 use crate::model::{
-    AccountName, Action, Attempt, BookHash, CancelOn, Contact, Conversation, Decision, Event, EventId, EventKind, Hand,
-    Message, Outcome, Reply, Send as OutgoingSend, SendId, SendState, SourceName, Trace,
+    AccountName, Action, Attempt, BookHash, CancelOn, Contact, Conversation, Decision, DeliveryReport, DeliveryStatus,
+    Event, EventId, EventKind, Hand, Message, Outcome, Reply, Send as OutgoingSend, SendId, SendState, SourceName,
+    Trace,
 };
 use crate::store::{Accepted, Commit, EventClaim, SendClaim, Store};
 
@@ -41,6 +42,7 @@ pub fn event_by(key: &str, conversation: &str, email: &str) -> Event {
         kind: EventKind::MessageReceived,
         at: at(0),
         received_at: at(0),
+        decide_from: None,
         conversation: Conversation { id: Some(conversation.to_owned()), ..Conversation::default() },
         contact: Contact { email: Some(email.to_owned()), ..Contact::default() },
         message: Some(Message {
@@ -70,6 +72,7 @@ pub fn decision(claim: &EventClaim) -> Decision {
         quarantines: Vec::new(),
         controls: Vec::new(),
         cancels: None,
+        supersedes: Vec::new(),
         trace: Trace { rules_evaluated: 3, ..Trace::default() },
         seen: crate::model::decision::Seen::default(),
     }
@@ -117,6 +120,19 @@ pub fn echo(key: &str, event: &Event, provider_id: &str) -> Event {
     echo.kind = EventKind::MessageSent;
     echo.message = Some(Message { id: Some(provider_id.to_owned()), ..Message::default() });
     echo
+}
+
+/// Learns that a delivered send came back.
+pub(super) async fn bounce(store: &dyn Store, id: &SendId) -> Kept {
+    let mut report = event(&format!("bounce {id}"), "elsewhere");
+    (report.kind, report.message) = (EventKind::DeliveryUpdated, None);
+    let (status, message_id) = (DeliveryStatus::Bounced, Some(format!("provider-{id}")));
+    report.delivery =
+        Some(DeliveryReport { status, is_permanent: true, reason: Some("general".to_owned()), message_id });
+    accept(store, report).await?;
+    let ours = claim(store, 7).await?;
+    same("the send that is reported on", ours.own.as_ref(), Some(id))?;
+    commit(store, &ours, decision(&ours)).await
 }
 
 /// Accepts an event that is new.

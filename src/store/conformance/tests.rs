@@ -9,16 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{DURABLE, Harness, PROMISES, Promise, run};
 use crate::model::{
-    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Quarantine,
-    QuarantineId, Scope, Send as OutgoingSend, SendId, WindowKey,
+    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Position,
+    Quarantine, QuarantineId, Scope, Send as OutgoingSend, SendId, SourceName, WindowKey,
 };
 use crate::secret::Secret;
-use crate::store::kv::{Batch, Kv, Order, Pair};
+use crate::store::kv::{Batch, Change, Kv, Order, Pair};
 use crate::store::local::{Core, Local};
 use crate::store::memory::{self, Memory};
 use crate::store::{
-    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
-    StoredEvent,
+    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, Progress, SendClaim, SendQuery, Store, StoreError,
+    StoredEvent, Usage,
 };
 
 /// A disk that outlives the store and never keeps keys of one kind.
@@ -41,8 +41,8 @@ impl Kv for Leaky {
         let mut kept = Batch::default();
         for (key, value) in batch.into_iter().filter(|(key, _)| key.first() != self.lost.as_ref()) {
             match value {
-                Some(value) => kept.put(key, value),
-                None => kept.remove(key),
+                Change::Put(value) | Change::Lend(value) => kept.put(key, value),
+                Change::Remove => kept.remove(key),
             }
         }
         self.memory.apply(kept)
@@ -85,9 +85,11 @@ async fn every_kind_of_key_that_is_lost_is_missed() {
         (b'c', "a_claim_carries_the_records_as_last_committed"),
         (b'p', "a_decision_from_an_older_contact_record_is_refused_and_made_again"),
         (b'g', "a_message_of_ours_is_known_by_either_id_and_confirms_its_send"),
+        (b'g', "a_change_that_follows_on_a_send_of_ours_is_caused_by_it"),
         (b't', "a_token_is_good_for_one_event"),
         (b'b', "a_rule_book_is_kept_under_its_hash"),
         (b'k', "the_last_credential_counts"),
+        (b'f', "the_last_position_of_a_source_counts"),
         (b'w', "what_was_counted_is_read_back_and_counts_once"),
         (b'x', "a_quarantine_holds_for_each_of_its_windows_until_it_is_lifted"),
         (b'y', "a_quarantine_holds_for_each_of_its_windows_until_it_is_lifted"),
@@ -110,6 +112,7 @@ enum Fault {
     IgnoresFences,
     IgnoresLeases,
     AttemptsAreNotKept,
+    KnowsNoOrder,
 }
 
 /// A store with one fault.
@@ -134,7 +137,10 @@ impl Faulty {
 
 #[async_trait]
 impl Store for Faulty {
-    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+    async fn accept(&self, mut event: Event) -> Result<Accepted, StoreError> {
+        if self.fault == Fault::KnowsNoOrder {
+            event.decide_from = None;
+        }
         let accepted = self.inner.accept(event).await?;
         Ok(if self.fault == Fault::ForgetsDuplicates { Accepted::New } else { accepted })
     }
@@ -148,7 +154,10 @@ impl Store for Faulty {
         }
         Ok(claim)
     }
-    async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError> {
+    async fn commit_decision(&self, claim: &EventClaim, mut decision: Decision) -> Result<Commit, StoreError> {
+        if self.fault == Fault::KnowsNoOrder {
+            decision.supersedes.clear();
+        }
         let fence = self.current(claim.event.id.as_str(), claim.fence);
         self.inner.commit_decision(&EventClaim { fence, ..claim.clone() }, decision).await
     }
@@ -167,12 +176,18 @@ impl Store for Faulty {
         }
         Ok(claim)
     }
-    async fn commit_attempt(&self, claim: &SendClaim, send: OutgoingSend) -> Result<Commit, StoreError> {
+    async fn commit_attempt(&self, claim: &SendClaim, mut send: OutgoingSend) -> Result<Commit, StoreError> {
+        if self.fault == Fault::KnowsNoOrder {
+            send.lane_until = None;
+        }
         let fence = self.current(claim.send.id.as_str(), claim.fence);
         self.inner.commit_attempt(&SendClaim { fence, ..claim.clone() }, send).await
     }
     async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError> {
         self.inner.next_due(account).await
+    }
+    async fn next_undecided(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_undecided().await
     }
     async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
         self.inner.event(id).await
@@ -191,6 +206,9 @@ impl Store for Faulty {
     }
     async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
         self.inner.release(id, hand).await
+    }
+    async fn confirm(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.inner.confirm(id, hand).await
     }
     async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
         self.inner.drop_send(id, hand).await
@@ -219,12 +237,30 @@ impl Store for Faulty {
     async fn keep_credential(&self, name: &str, value: &Secret) -> Result<(), StoreError> {
         self.inner.keep_credential(name, value).await
     }
+    async fn keep_position(&self, source: &SourceName, position: &Position) -> Result<(), StoreError> {
+        self.inner.keep_position(source, position).await
+    }
+    async fn position(&self, source: &SourceName) -> Result<Option<Position>, StoreError> {
+        self.inner.position(source).await
+    }
     async fn credential(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         self.inner.credential(name).await
     }
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
         self.inner.prune(before).await
     }
+    async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<u64, StoreError> {
+        self.inner.export(into, progress).await
+    }
+
+    async fn import(&self, from: Box<dyn std::io::Read + Send>, progress: Progress) -> Result<u64, StoreError> {
+        self.inner.import(from, progress).await
+    }
+
+    async fn usage(&self) -> Result<Option<Usage>, StoreError> {
+        self.inner.usage().await
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.inner.counts().await
     }
@@ -248,6 +284,11 @@ async fn a_store_that_breaks_its_word_is_found_out() {
         (Fault::IgnoresFences, "a_late_attempt_changes_nothing"),
         (Fault::IgnoresLeases, "a_lane_is_decided_by_one_at_a_time_and_others_do_not_wait"),
         (Fault::IgnoresLeases, "sends_of_a_lane_leave_one_at_a_time"),
+        (Fault::KnowsNoOrder, "what_happened_earlier_goes_before_what_still_waits_for_it"),
+        (Fault::KnowsNoOrder, "a_lane_that_waits_for_what_happened_before_holds_up_no_other"),
+        (Fault::KnowsNoOrder, "a_send_that_is_tried_again_is_not_overtaken_in_its_lane"),
+        (Fault::KnowsNoOrder, "a_lane_goes_on_when_its_patience_ends_and_says_so"),
+        (Fault::KnowsNoOrder, "a_reply_that_waits_for_the_end_of_a_burst_is_superseded"),
         (Fault::AttemptsAreNotKept, "the_start_of_an_attempt_is_kept_before_the_call"),
     ] {
         let found = broken(|| Box::new(fault), PROMISES).await;

@@ -5,8 +5,12 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::keys::KINDS;
+use super::leases::Leases;
 use super::outbox::Outbox;
 use super::queue::Queue;
+use super::quiet::Quiet;
+use super::recent::Recent;
 use super::record::{self, Header};
 use super::{failed, keys};
 use crate::model::{Event, EventId, Send as OutgoingSend, SendId, SendState};
@@ -22,12 +26,44 @@ pub(in crate::store) struct Core {
     pub(super) kv: Arc<dyn Kv>,
     pub(super) queue: Queue,
     pub(super) outbox: Outbox,
+    pub(super) recent: Recent,
+    pub(super) quiet: Arc<Quiet>,
     pub(super) next_event: u64,
     pub(super) next_send: u64,
     fence: u64,
+    /// The last fence that was given out before everything was last durable.
+    durable_fence: u64,
     changed: bool,
     closing: bool,
-    broken: Option<String>,
+    broken: Option<Trouble>,
+    /// The leases that go on once what is in flight could be read anew, which failed.
+    unread: Option<(Leases, Leases)>,
+}
+
+/// Why what was asked for is not durable.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// There is no room. What was asked for is as if it had never been.
+    Full(String),
+    /// Nobody knows what the disk holds.
+    Broken(String),
+}
+
+impl Trouble {
+    /// As an answer to whoever was doing `what`.
+    pub(super) fn error(&self, what: &str) -> StoreError {
+        match self {
+            Self::Full(what) => StoreError::Full { what: what.clone() },
+            Self::Broken(why) => failed(what, why.as_str()),
+        }
+    }
+
+    fn of(error: StoreError) -> Self {
+        match error {
+            StoreError::Full { what } => Self::Full(what),
+            other => Self::Broken(other.to_string()),
+        }
+    }
 }
 
 impl Core {
@@ -37,45 +73,65 @@ impl Core {
             kv,
             queue: Queue::default(),
             outbox: Outbox::default(),
+            recent: Recent::default(),
+            quiet: Arc::default(),
             next_event: 1,
             next_send: 1,
             fence: 0,
+            durable_fence: 0,
             changed: false,
             closing: false,
             broken: None,
+            unread: None,
         }
     }
 
-    /// Reads what is in flight. A waiting event or an unsettled send that cannot be read is an error here, because skipping
-    /// it would lose it silently. A send whose last attempt has no end was cut short and becomes `unknown`.
+    /// Reads what is in flight, at start.
     pub(in crate::store) fn load(&mut self) -> Result<(), StoreError> {
-        (self.queue, self.outbox) = (Queue::default(), Outbox::default());
         let mut batch = Batch::default();
         self.load_header(&mut batch)?;
+        self.apply(batch)?;
+        self.load_in_flight(Leases::default(), Leases::default())?;
+        self.changed = false;
+        self.kv.flush()
+    }
+
+    /// Reads what is in flight, except that these leases go on. A waiting event or an unsettled send that cannot be read is
+    /// an error here, because skipping it would lose it silently. A send whose last attempt has no end and no lease was cut
+    /// short and becomes `unknown`.
+    fn load_in_flight(&mut self, deciding: Leases, delivering: Leases) -> Result<(), StoreError> {
+        (self.queue, self.outbox) = (Queue::default(), Outbox::default());
         self.next_event = last_number(&self.kv, b'e')? + 1;
         self.next_send = last_number(&self.kv, b's')? + 1;
+        // Before the events: what is leased stays where it is.
+        self.queue.leases = deciding;
         for pair in Walk::new(&self.kv, keys::all(b'q'), Order::Forward) {
             let (number, id) = pointer::<EventId>(&pair?, "an event that waits")?;
             let event: Event = record::require(&*self.kv, &keys::event(number), || format!("event {id}"))?;
-            self.queue.push(number, event.lane());
+            self.queue.push(number, &event);
         }
+        let mut batch = Batch::default();
         for pair in Walk::new(&self.kv, keys::all(b'o'), Order::Forward) {
             let (number, id) = pointer::<SendId>(&pair?, "a send that is not settled")?;
             let mut send: OutgoingSend = record::require(&*self.kv, &keys::send(number), || format!("send {id}"))?;
-            if cut_short(&mut send) {
+            if !delivering.is_taken(number) && cut_short(&mut send) {
                 put_send(&mut batch, number, &send)?;
             }
             self.outbox.set(number, &send);
         }
-        self.apply(batch)?;
-        self.kv.flush()
+        self.outbox.leases = delivering;
+        self.apply(batch)
     }
 
     fn load_header(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
         let known: Option<Header> = record::get(&*self.kv, &keys::header(), || "the header".to_owned())?;
-        let header = known.unwrap_or(Header { layout: LAYOUT, opened: 0 });
+        let header = known.unwrap_or(Header { layout: LAYOUT, opened: 0, is_importing: false });
         if header.layout != LAYOUT {
             let what = format!("its layout is version {}, and this program knows version {LAYOUT}", header.layout);
+            return Err(StoreError::Corrupt { what });
+        }
+        if header.is_importing {
+            let what = "an import into it did not come to its end; remove it and import again".to_owned();
             return Err(StoreError::Corrupt { what });
         }
         let header = Header { opened: header.opened.wrapping_add(1), ..header };
@@ -101,7 +157,7 @@ impl Core {
             return Ok(());
         }
         self.changed = true;
-        self.kv.apply(batch).inspect_err(|error| self.broken = Some(error.to_string()))
+        self.kv.apply(batch).inspect_err(|error| self.broken = Some(Trouble::Broken(error.to_string())))
     }
 
     /// Sets one key.
@@ -111,43 +167,121 @@ impl Core {
         self.apply(batch)
     }
 
+    /// Notes that an import begins. The store must be empty: two histories cannot be mixed.
+    pub(super) fn begin_import(&mut self) -> Result<(), StoreError> {
+        for (letter, word, _) in KINDS.iter().filter(|(letter, ..)| *letter != keys::HEADER) {
+            if !self.kv.page(&keys::all(*letter), Order::Forward, 1)?.is_empty() {
+                let what = format!("the store is not empty (it has a record of kind `{word}`); import into a new one");
+                return Err(StoreError::Busy { what });
+            }
+        }
+        self.put_header(true)
+    }
+
+    /// Notes that the import is whole, and takes up what is in flight.
+    pub(super) fn end_import(&mut self) -> Result<(), StoreError> {
+        self.put_header(false)?;
+        self.load_in_flight(Leases::default(), Leases::default())
+    }
+
+    /// Writes a record that changes nothing, so that the journal moves on also where nobody writes: what is forgotten lies in
+    /// a file that can only be removed when a later one has been begun.
+    pub(super) fn move_on(&mut self) -> Result<(), StoreError> {
+        self.put_header(false)
+    }
+
+    fn put_header(&mut self, is_importing: bool) -> Result<(), StoreError> {
+        let opened = u32::try_from(self.fence >> 32).unwrap_or(u32::MAX);
+        self.put(keys::header(), record::write(&Header { layout: LAYOUT, opened, is_importing })?)
+    }
+
+    /// Writes values again as they are.
+    pub(super) fn gather(&mut self, keys: &[Vec<u8>]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for key in keys {
+            if let Some(value) = self.kv.get(key)? {
+                batch.put(key.clone(), value);
+            }
+        }
+        self.apply(batch)
+    }
+
     /// Does a job. A job that panics fails alone: what is in memory is read anew, which ends every lease.
     pub(super) fn attempt<T>(&mut self, job: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Some(why) = &self.broken {
-            return Err(failed("an earlier failure closed it until the next start", why.as_str()));
+        if let Some((deciding, delivering)) = self.unread.take() {
+            self.restore(deciding, delivering);
         }
-        match catch_unwind(AssertUnwindSafe(|| job(self))) {
+        if let Some(why) = &self.broken {
+            return Err(why.error("an earlier failure closed it until the next start"));
+        }
+        if self.unread.is_some() {
+            return Err(StoreError::Full { what: "what is in flight cannot be read again yet".to_owned() });
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| job(self)));
+        self.tell_quiet();
+        match done {
             Ok(result) => result,
             Err(_) => {
                 tracing::error!("a job of the store panicked; what is in flight is read anew");
-                self.restore();
+                self.restore(Leases::default(), Leases::default());
                 Err(failed("a fault in the program", "a job panicked"))
             }
         }
     }
 
-    fn restore(&mut self) {
-        let restored = catch_unwind(AssertUnwindSafe(|| self.load()));
+    /// What is broken or closing is never quiet: who asks shall be told.
+    fn tell_quiet(&self) {
+        let is_sound = self.broken.is_none() && self.unread.is_none() && !self.closing;
+        self.quiet.set_broken(self.broken.is_some());
+        self.quiet.set(is_sound && self.queue.len() == 0, is_sound && self.outbox.open_len() == 0);
+    }
+
+    fn restore(&mut self, deciding: Leases, delivering: Leases) {
+        self.recent = Recent::default();
+        let leases = (deciding.clone(), delivering.clone());
+        let restored = catch_unwind(AssertUnwindSafe(|| self.load_in_flight(deciding, delivering)));
         self.broken = match restored {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(panic) => Some(words(&panic)),
+            // Where one disk holds all, what reads the state may have failed with what writes the journal.
+            Ok(Err(StoreError::Failed { what, source })) => {
+                tracing::error!(error = %source, "{what} failed; what is in flight is read again before anything is done");
+                self.unread = Some(leases);
+                None
+            }
+            Ok(Err(error)) => Some(Trouble::Broken(error.to_string())),
+            Err(panic) => Some(Trouble::Broken(words(&panic))),
         };
+        self.tell_quiet();
     }
 
     /// Makes durable what was applied, and closes if that was asked for. After a failed flush a second one may report
-    /// success for pages that were lost, so there is no second one.
-    pub(super) fn settle(&mut self) -> Result<(), String> {
+    /// success for pages that were lost, so there is no second one, except where the disk was full: then everything is as it
+    /// was before, and what is in flight is read anew.
+    pub(super) fn settle(&mut self) -> Result<(), Trouble> {
         let kv = Arc::clone(&self.kv);
         let guarded = |step: &dyn Fn() -> Result<(), StoreError>| match catch_unwind(AssertUnwindSafe(step)) {
-            Ok(result) => result.map_err(|error| error.to_string()),
-            Err(panic) => Err(words(&panic)),
+            Ok(result) => result.map_err(Trouble::of),
+            Err(panic) => Err(Trouble::Broken(words(&panic))),
         };
+        let mut flushed = Ok(());
         if std::mem::take(&mut self.changed) && self.broken.is_none() {
-            self.broken = guarded(&|| kv.flush()).err();
+            flushed = guarded(&|| kv.flush());
+        }
+        match &flushed {
+            Ok(()) => self.durable_fence = self.fence,
+            Err(Trouble::Full(_)) => {
+                let taken_before = self.durable_fence;
+                let deciding = std::mem::take(&mut self.queue.leases).taken_before(taken_before);
+                let delivering = std::mem::take(&mut self.outbox.leases).taken_before(taken_before);
+                self.restore(deciding, delivering);
+            }
+            Err(broken) => {
+                self.broken = Some(broken.clone());
+                self.tell_quiet();
+            }
         }
         let closed = if self.closing { guarded(&|| kv.close()) } else { Ok(()) };
-        self.broken.clone().map_or(closed, Err)
+        flushed.and(self.broken.clone().map_or(closed, Err))
     }
 
     /// Asks to be closed after this group of jobs.
@@ -174,7 +308,7 @@ impl Core {
 /// Writes a send, and whether it is unsettled.
 pub(super) fn put_send(batch: &mut Batch, number: u64, send: &OutgoingSend) -> Result<(), StoreError> {
     batch.put(keys::send(number), record::write(send)?);
-    if send.state.is_open() || send.state.awaits_person() {
+    if send.state.is_unsettled() {
         batch.put(keys::unsettled(number), record::write(&send.id)?);
     } else {
         batch.remove(keys::unsettled(number));

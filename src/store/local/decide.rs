@@ -2,6 +2,7 @@
 //! Decides nothing itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,8 +10,8 @@ use super::core::{Core, put_send};
 use super::record::{self, DecisionRecord, EventPlace, LedgerEntry, TokenRecord};
 use super::{keys, list};
 use crate::model::{
-    CancelOn, ContactRecord, ConversationRecord, Decision, Event, EventId, LaneKey, Send as OutgoingSend, SendId,
-    SendState,
+    CancelOn, ContactRecord, ConversationRecord, Decision, Event, EventId, LaneKey, Reported, Send as OutgoingSend,
+    SendId, SendState,
 };
 use crate::store::kv::Batch;
 use crate::store::{Accepted, Commit, EventClaim, StoreError};
@@ -22,6 +23,7 @@ pub(super) struct Decided {
     correspondent: Option<String>,
     contact_version: u64,
     own: Option<SendId>,
+    report: Option<Reported>,
     fence: u64,
     decision: Decision,
 }
@@ -35,6 +37,7 @@ impl Decided {
             correspondent: claim.event.correspondent(),
             contact_version: claim.contact.version,
             own: claim.own.clone(),
+            report: Reported::of(&claim.event),
             fence: claim.fence,
             decision,
         }
@@ -43,20 +46,21 @@ impl Decided {
 
 impl Core {
     /// Keeps an event, `bytes` being the event as written, unless its id is known.
-    pub(super) fn accept(&mut self, event: &Event, bytes: Vec<u8>) -> Result<Accepted, StoreError> {
+    pub(super) fn accept(&mut self, event: &Arc<Event>, bytes: Vec<u8>) -> Result<Accepted, StoreError> {
         let place_key = keys::event_place(&event.id);
         if self.kv.get(&place_key)?.is_some() {
             return Ok(Accepted::Duplicate);
         }
-        let (number, lane) = (self.next_event, event.lane());
+        let (number, size) = (self.next_event, bytes.len());
         let mut batch = Batch::default();
         batch.put(place_key, record::write(&EventPlace { number, received_at: event.received_at })?);
         batch.put(keys::event(number), bytes);
-        batch.put(keys::undecided(number), record::write(&event.id)?);
-        batch.put(keys::in_lane(&lane, number), Vec::new());
+        batch.lend(keys::undecided(number), record::write(&event.id)?);
+        batch.put(keys::in_lane(&event.lane(), number), Vec::new());
         self.apply(batch)?;
         self.next_event += 1;
-        self.queue.push(number, lane);
+        self.queue.push(number, event);
+        self.recent.add(number, Arc::clone(event), size);
         Ok(Accepted::New)
     }
 
@@ -73,38 +77,61 @@ impl Core {
     }
 
     /// Leases the oldest event whose lane is free. The lease is taken before the facts are read: if they cannot be read,
-    /// this lane waits until the lease ends, and the others go on.
+    /// this lane waits until the lease ends, and the others go on. A disk that fails is no fault of the lane.
     pub(super) fn claim_event(
         &mut self,
         now: Timestamp,
         lease: SignedDuration,
     ) -> Result<Option<EventClaim>, StoreError> {
         self.end_expired(now)?;
+        self.queue.ripen(now);
         let being_sent = &self.outbox.leases;
         let Some((number, lane)) = self.queue.next(|lane| being_sent.lane_until(lane).is_none()) else {
             return Ok(None);
         };
         let fence = self.next_fence();
         self.queue.leases.take(number, lane.clone(), fence, now.saturating_add(lease).unwrap_or(Timestamp::MAX));
-        let event: Event = record::require(&*self.kv, &keys::event(number), || format!("event number {number}"))?;
+        let claim = self.claim(number, &lane, fence);
+        if matches!(claim, Err(StoreError::Failed { .. })) {
+            self.queue.leases.release(number);
+        }
+        claim.map(Some)
+    }
+
+    fn claim(&self, number: u64, lane: &LaneKey, fence: u64) -> Result<EventClaim, StoreError> {
+        let event = self.event_numbered(number, || format!("event number {number}"))?;
         let conversation =
-            record::get(&*self.kv, &keys::conversation(&lane), || format!("the conversation of event {}", event.id))?;
+            record::get(&*self.kv, &keys::conversation(lane), || format!("the conversation of event {}", event.id))?;
         let contact = event.correspondent().map(|key| self.contact(&key)).transpose()?;
         let own = self.own(&event)?;
         let ours = own.as_ref().map(|id| list::send(&*self.kv, id)).transpose()?.flatten();
-        let depth = own.as_ref().map_or(0, |_| ours.map_or(0, |(_, send)| send.depth).saturating_add(1));
-        Ok(Some(EventClaim {
+        let depth = match own {
+            Some(_) => ours.map_or(0, |(_, send)| send.depth).saturating_add(1),
+            None => self.caused(&event)?,
+        };
+        let settling = self.settling(lane)?;
+        Ok(EventClaim {
             conversation: conversation.unwrap_or_default(),
             contact: contact.unwrap_or_default(),
             own,
             depth,
+            settling,
             event,
             fence,
-        }))
+        })
     }
 
     /// Keeps a decision with everything that follows from it.
     pub(super) fn commit_decision(&mut self, decided: Decided) -> Result<Commit, StoreError> {
+        let fence = decided.fence;
+        let kept = self.keep_decision(decided);
+        if matches!(kept, Err(StoreError::Failed { .. })) {
+            self.queue.leases.release_held(fence);
+        }
+        kept
+    }
+
+    fn keep_decision(&mut self, decided: Decided) -> Result<Commit, StoreError> {
         let place: Option<EventPlace> = list::event_place(&*self.kv, &decided.event)?;
         let Some(number) = place.map(|place| place.number).filter(|n| self.queue.leases.holds(*n, decided.fence))
         else {
@@ -121,13 +148,19 @@ impl Core {
             return Ok(Commit::FactsChanged);
         }
         let mut sends = self.called_off(&decided)?;
-        sends.extend(self.confirmed(decided.own.as_ref())?);
+        sends.extend(self.heard_of(decided.own.as_ref(), decided.report.clone())?);
         let mut batch = Batch::default();
         let mut decision = decided.decision;
         self.put_curbs(&mut batch, &mut decision)?;
+        // What leaves at once asks for its event again; what waits longer reads it then.
+        let leaves = |send: &&OutgoingSend| send.state.is_open() && send.due <= decision.at;
+        let asking = decision.sends.iter().filter(leaves).count();
         let created = self.created(std::mem::take(&mut decision.sends), &mut sends, &mut batch)?;
         for (number, send) in &sends {
             put_send(&mut batch, *number, send)?;
+            if *number >= self.next_send && send.state.is_unsettled() {
+                batch.lend(keys::unsettled(*number), record::write(&send.id)?);
+            }
         }
         let conversation: ConversationRecord = std::mem::take(&mut decision.conversation);
         batch.put(keys::conversation(&decided.lane), record::write(&conversation)?);
@@ -140,6 +173,7 @@ impl Core {
         batch.remove(keys::undecided(number));
         self.apply(batch)?;
         self.queue.remove(number);
+        self.recent.keep_for(number, asking);
         for (number, send) in &sends {
             self.next_send = self.next_send.max(number + 1);
             self.outbox.set(*number, send);
@@ -147,15 +181,24 @@ impl Core {
         Ok(Commit::Done)
     }
 
+    /// An event, from memory where it is still there.
+    pub(super) fn event_numbered(&self, number: u64, what: impl Fn() -> String) -> Result<Arc<Event>, StoreError> {
+        match self.recent.get(number) {
+            Some(event) => Ok(event),
+            None => record::require(&*self.kv, &keys::event(number), what).map(Arc::new),
+        }
+    }
+
     fn contact(&self, correspondent: &str) -> Result<ContactRecord, StoreError> {
         let what = || format!("the record of correspondent {correspondent}");
         Ok(record::get(&*self.kv, &keys::contact(correspondent), what)?.unwrap_or_default())
     }
 
-    /// The send that a message is, by the ids its provider gave.
+    /// The send that a message is, or that a report is about, by the ids its provider gave.
     fn own(&self, event: &Event) -> Result<Option<SendId>, StoreError> {
-        let message = event.message.iter();
-        for id in message.flat_map(|message| [&message.id, &message.request_id]).flatten() {
+        let message = event.message.iter().flat_map(|message| [&message.id, &message.request_id]);
+        let reported = event.delivery.iter().map(|report| &report.message_id);
+        for id in message.chain(reported).flatten() {
             let what = || format!("the ledger entry of the message of event {}", event.id);
             let entry: Option<LedgerEntry> = record::get(&*self.kv, &keys::ledger(&event.account, id), what)?;
             if let Some(entry) = entry {
@@ -167,9 +210,12 @@ impl Core {
 
     /// The waiting sends of the lane that the decision cancels. One that is being delivered, or may have been, is past that.
     fn called_off(&self, decided: &Decided) -> Result<BTreeMap<u64, OutgoingSend>, StoreError> {
-        let mut off = BTreeMap::new();
+        let mut off = self.superseded(&decided.decision)?;
         let Some(cause) = decided.decision.cancels else { return Ok(off) };
         for number in self.outbox.waiting_in(&decided.lane) {
+            if off.contains_key(&number) {
+                continue;
+            }
             let mut send = list::send_numbered(&*self.kv, number)?;
             if send.state == SendState::Pending && send.cancel_on.contains(&cause) {
                 send.state = SendState::Cancelled { reason: CancelOn::as_str(cause).to_owned() };
@@ -179,19 +225,14 @@ impl Core {
         Ok(off)
     }
 
-    /// The send that the event turned out to be. Also a dead letter: it arrived after all, and must not be sent again. A
-    /// worker that still holds it loses its lease.
-    fn confirmed(&self, own: Option<&SendId>) -> Result<Option<(u64, OutgoingSend)>, StoreError> {
+    /// The send that the event is about, as the event leaves it. A worker that still holds it loses its lease.
+    fn heard_of(
+        &self,
+        own: Option<&SendId>,
+        report: Option<Reported>,
+    ) -> Result<Option<(u64, OutgoingSend)>, StoreError> {
         let known = own.map(|id| list::send(&*self.kv, id)).transpose()?.flatten();
-        Ok(known.and_then(|(number, mut send)| {
-            let may_be = match send.state {
-                SendState::Delivered | SendState::Unknown => true,
-                SendState::Pending | SendState::Held { .. } | SendState::Dead { .. } => send.was_tried(),
-                SendState::Confirmed | SendState::Cancelled { .. } | SendState::Dropped { .. } => false,
-            };
-            send.state = SendState::Confirmed;
-            may_be.then_some((number, send))
-        }))
+        Ok(known.and_then(|(number, send)| Some((number, send.after(report)?))))
     }
 
     /// Numbers new sends. One whose id is known stays as it is: deciding again names the same send.

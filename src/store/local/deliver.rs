@@ -1,12 +1,14 @@
 //! From a send to its outcome: leasing it, keeping the attempt, and what a person does to a send that waits for them.
 //! Calls no provider.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::core::{Core, cut_short, put_send};
 use super::record::{self, LedgerEntry};
-use super::{keys, list};
-use crate::model::{AccountName, Attempt, Event, Hand, LaneKey, Send as OutgoingSend, SendId, SendState};
+use super::{caused, keys, list};
+use crate::model::{AccountName, Attempt, Event, Hand, HoldCause, LaneKey, Send as OutgoingSend, SendId, SendState};
 use crate::store::kv::Batch;
 use crate::store::{Changed, Commit, Key, SendClaim, StoreError};
 
@@ -29,7 +31,7 @@ impl Core {
         Ok(())
     }
 
-    /// Leases the send of the account that is due longest and whose lane is free, and keeps the start of the attempt. A lane
+    /// Leases the send of the account that goes first and whose lane is free, and keeps the start of the attempt. A lane
     /// with an event that waits is not: the event may call the send off. As with events, the lease comes first, so that a send that cannot be read holds up its lane only.
     pub(super) fn claim_send(
         &mut self,
@@ -42,30 +44,48 @@ impl Core {
         let Some((number, lane)) = self.outbox.next(account, now, is_decided) else { return Ok(None) };
         let fence = self.next_fence();
         self.outbox.leases.take(number, lane, fence, now.saturating_add(lease).unwrap_or(Timestamp::MAX));
+        let claim = self.claim_at(number, fence);
+        if matches!(claim, Err(StoreError::Failed { .. })) {
+            self.outbox.leases.release(number);
+        }
+        let mut claim = claim?;
+        if claim.send.state == SendState::Pending {
+            let number_of_attempt = u32::try_from(claim.send.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+            claim.send.attempts.push(Attempt::begun(number_of_attempt, now));
+            let mut batch = Batch::default();
+            put_send(&mut batch, number, &claim.send)?;
+            self.apply(batch)?;
+        }
+        Ok(Some(claim))
+    }
+
+    fn claim_at(&mut self, number: u64, fence: u64) -> Result<SendClaim, StoreError> {
         let mut send = list::send_numbered(&*self.kv, number)?;
         let event = self.answered_by(&send)?;
-        if send.state == SendState::Pending {
-            let number_of_attempt = u32::try_from(send.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-            let attempt = Attempt { number: number_of_attempt, started_at: now, ended_at: None, outcome: None };
-            send.attempts.push(attempt);
-            let mut batch = Batch::default();
-            put_send(&mut batch, number, &send)?;
-            self.apply(batch)?;
+        if !send.was_tried() {
+            send.passed = self.passed_by(number)?;
         }
         let what = || format!("the conversation of send {}", send.id);
         let conversation = record::get(&*self.kv, &keys::conversation(&event.lane()), what)?.unwrap_or_default();
-        Ok(Some(SendClaim { send, event, conversation, fence }))
+        Ok(SendClaim { send, event, conversation, fence })
     }
 
-    fn answered_by(&self, send: &OutgoingSend) -> Result<Event, StoreError> {
+    fn answered_by(&mut self, send: &OutgoingSend) -> Result<Arc<Event>, StoreError> {
         let missing = || format!("event {}, which send {} answers,", send.event, send.id);
         let place = list::event_place(&*self.kv, &send.event)?;
         let Some(place) = place else { return Err(StoreError::Corrupt { what: format!("{} is missing", missing()) }) };
-        record::require(&*self.kv, &keys::event(place.number), missing)
+        let event = self.event_numbered(place.number, missing)?;
+        self.recent.used(place.number);
+        Ok(event)
     }
 
     /// Keeps a send as its attempt left it.
-    pub(super) fn commit_attempt(&mut self, fence: u64, send: &OutgoingSend) -> Result<Commit, StoreError> {
+    pub(super) fn commit_attempt(
+        &mut self,
+        fence: u64,
+        correspondent: Option<&str>,
+        send: &OutgoingSend,
+    ) -> Result<Commit, StoreError> {
         let place = list::send_place(&*self.kv, &send.id)?;
         let Some(number) = place.filter(|number| self.outbox.leases.holds(*number, fence)) else {
             return Ok(Commit::LeaseLost);
@@ -78,9 +98,15 @@ impl Core {
             let entry = LedgerEntry { send: send.id.clone(), at };
             batch.put(keys::ledger(&send.account, id), record::write(&entry)?);
         }
+        caused::enter(&mut batch, send, correspondent, at)?;
         self.apply(batch)?;
         self.outbox.set(number, send);
         Ok(Commit::Done)
+    }
+
+    fn passed_by(&self, number: u64) -> Result<Vec<SendId>, StoreError> {
+        let passed = self.outbox.passed_by(number).into_iter();
+        passed.map(|number| Ok(list::send_numbered(&*self.kv, number)?.id)).collect()
     }
 
     /// When there is something to do for the account.
@@ -88,10 +114,13 @@ impl Core {
         self.outbox.next_due(account, |lane| !self.queue.waits_in(lane))
     }
 
-    /// Puts a dead letter back into the outbox.
+    /// Puts a dead letter, or what is held because it may have arrived, back into the outbox.
     pub(super) fn redrive(&mut self, id: &SendId, key: Key, hand: Hand) -> Result<Changed, StoreError> {
-        let is_dead = |state: &SendState| matches!(state, SendState::Dead { .. });
-        self.change(id, is_dead, |send| {
+        let is_given_up = |send: &OutgoingSend| match send.state {
+            SendState::Held { cause, .. } => cause == HoldCause::Unknown,
+            ref state => matches!(state, SendState::Dead { .. }),
+        };
+        self.change(id, is_given_up, |send| {
             send.again(hand.at);
             send.redriven_after = send.attempts.len();
             send.fresh_from = Some(hand.at);
@@ -103,31 +132,47 @@ impl Core {
         })
     }
 
-    /// Puts a held send back into the outbox.
+    /// Puts a held send back into the outbox. Where a person lets go what may have arrived, it has all its attempts again.
     pub(super) fn release(&mut self, id: &SendId, hand: Hand) -> Result<Changed, StoreError> {
-        let is_held = |state: &SendState| matches!(state, SendState::Held { .. });
+        let is_held = |send: &OutgoingSend| matches!(send.state, SendState::Held { .. });
         self.change(id, is_held, |send| {
+            if matches!(send.state, SendState::Held { cause: HoldCause::Unknown, .. }) {
+                send.redriven_after = send.attempts.len();
+            }
             send.again(hand.at);
+            send.hands.push(hand);
+        })
+    }
+
+    /// Takes a send that a person has seen at the provider for confirmed.
+    pub(super) fn confirm(&mut self, id: &SendId, hand: Hand) -> Result<Changed, StoreError> {
+        let may_have_arrived = |send: &OutgoingSend| send.state.awaits_person() && send.was_tried();
+        self.change(id, may_have_arrived, |send| {
+            send.state = SendState::Confirmed;
             send.hands.push(hand);
         })
     }
 
     /// Drops a dead letter or a held send.
     pub(super) fn drop_send(&mut self, id: &SendId, hand: Hand) -> Result<Changed, StoreError> {
-        self.change(id, SendState::awaits_person, |send| {
-            send.state = SendState::Dropped { reason: hand.why.clone() };
-            send.hands.push(hand);
-        })
+        self.change(
+            id,
+            |send| send.state.awaits_person(),
+            |send| {
+                send.state = SendState::Dropped { reason: hand.why.clone() };
+                send.hands.push(hand);
+            },
+        )
     }
 
     fn change(
         &mut self,
         id: &SendId,
-        may: impl FnOnce(&SendState) -> bool,
+        may: impl FnOnce(&OutgoingSend) -> bool,
         change: impl FnOnce(&mut OutgoingSend),
     ) -> Result<Changed, StoreError> {
         let Some((number, mut send)) = list::send(&*self.kv, id)? else { return Ok(Changed::NotFound) };
-        if !may(&send.state) {
+        if !may(&send) {
             return Ok(Changed::WrongState);
         }
         change(&mut send);

@@ -7,9 +7,12 @@ use crate::model::ids::digest;
 use crate::model::{AccountName, BookHash, EventId, LaneKey, QuarantineId, Scope, SendId, SourceName, WindowKey};
 use crate::store::kv::prefixed;
 
+/// The letter of the only key that tells of the store itself.
+pub(super) const HEADER: u8 = b'V';
+
 /// `V` → version of the layout and how often the store was opened.
 pub(super) fn header() -> Vec<u8> {
-    b"V".to_vec()
+    vec![HEADER]
 }
 
 /// `e` number → event.
@@ -82,6 +85,11 @@ pub(super) fn credential(name: &str) -> Vec<u8> {
     named(b'k', name)
 }
 
+/// `f` source → how far it has been read at its provider.
+pub(super) fn position(source: &SourceName) -> Vec<u8> {
+    named(b'f', source.as_str())
+}
+
 /// `w` window → when replies were decided.
 pub(super) fn window(window: &WindowKey) -> Vec<u8> {
     named(b'w', window.as_str())
@@ -110,6 +118,43 @@ pub(super) fn general_controls() -> Range<Vec<u8>> {
     prefixed(b"za")
 }
 
+/// How the keys of a kind go on after their letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Not at all.
+    Alone,
+    /// With a number.
+    Numbered,
+    /// With a name.
+    Named,
+    /// With a name and a number.
+    Both,
+}
+
+/// Every kind of key: its letter, the word for it in exports, its shape. In the order in which a reader needs them.
+pub(super) const KINDS: [(u8, &str, Shape); 20] = [
+    (HEADER, "store", Shape::Alone),
+    (b'b', "book", Shape::Named),
+    (b'k', "credential", Shape::Named),
+    (b'f', "position", Shape::Named),
+    (b'e', "event", Shape::Numbered),
+    (b'i', "event_place", Shape::Named),
+    (b'l', "in_lane", Shape::Both),
+    (b'q', "undecided", Shape::Numbered),
+    (b'd', "decision", Shape::Numbered),
+    (b's', "send", Shape::Numbered),
+    (b'j', "send_place", Shape::Named),
+    (b'o', "unsettled", Shape::Numbered),
+    (b'c', "conversation", Shape::Named),
+    (b'p', "contact", Shape::Named),
+    (b'g', "ledger", Shape::Named),
+    (b't', "token", Shape::Named),
+    (b'w', "window", Shape::Named),
+    (b'x', "quarantine", Shape::Named),
+    (b'y', "quarantined", Shape::Named),
+    (b'z', "control", Shape::Named),
+];
+
 /// Every key of a kind.
 pub(super) fn all(kind: u8) -> Range<Vec<u8>> {
     prefixed(&[kind])
@@ -125,9 +170,11 @@ fn lane_prefix(lane: &LaneKey) -> Vec<u8> {
 }
 
 fn numbered(kind: u8, number: u64) -> Vec<u8> {
+    debug_assert!(KINDS.iter().any(|(known, _, shape)| *known == kind && *shape == Shape::Numbered));
     [&[kind], number.to_be_bytes().as_slice()].concat()
 }
 
 fn named(kind: u8, name: &str) -> Vec<u8> {
+    debug_assert!(KINDS.iter().any(|(known, ..)| *known == kind));
     [&[kind], name.as_bytes()].concat()
 }

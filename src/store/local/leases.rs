@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::LaneKey;
 
+#[derive(Clone)]
 struct Lease {
     fence: u64,
     until: Timestamp,
@@ -13,7 +14,7 @@ struct Lease {
 }
 
 /// Leases on events or on sends, at most one in a lane.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Leases {
     by_number: HashMap<u64, Lease>,
     by_lane: HashMap<LaneKey, u64>,
@@ -48,8 +49,24 @@ impl Leases {
         }
     }
 
-    /// The items whose lease has ended by itself. There are never more leases than workers, so all are looked at.
+    /// Ends the lease that was taken with a fence.
+    pub(super) fn release_held(&mut self, fence: u64) {
+        let held = self.by_number.iter().find(|(_, lease)| lease.fence == fence).map(|(number, _)| *number);
+        held.into_iter().for_each(|number| self.release(number));
+    }
+
+    /// Those that were taken with a fence up to `fence`.
+    pub(super) fn taken_before(mut self, fence: u64) -> Self {
+        self.by_number.retain(|_, lease| lease.fence <= fence);
+        self.by_lane.retain(|_, number| self.by_number.contains_key(number));
+        self
+    }
+
+    /// The items whose lease has ended by itself, in order. There are never more leases than workers, so all are looked at.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<u64> {
-        self.by_number.iter().filter(|(_, lease)| lease.until <= now).map(|(number, _)| *number).collect()
+        let over = self.by_number.iter().filter(|(_, lease)| lease.until <= now).map(|(number, _)| *number);
+        let mut over: Vec<u64> = over.collect();
+        over.sort_unstable();
+        over
     }
 }

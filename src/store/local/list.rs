@@ -138,6 +138,22 @@ fn wants_send(query: &SendQuery, send: &OutgoingSend) -> bool {
         && query.account.as_ref().is_none_or(|account| *account == send.account)
         && query.rule.as_ref().is_none_or(|rule| *rule == send.rule)
         && query.event.as_ref().is_none_or(|event| *event == send.event)
+        && query.conversation.as_ref().is_none_or(|given| is_in(send, given))
+        && query.since.is_none_or(|since| send.created_at >= since)
+        && query.reason.as_ref().is_none_or(|part| says(send, part))
+        && query.reported.as_ref().is_none_or(|word| send.report.as_ref().is_some_and(|it| it.status.as_str() == word))
+}
+
+/// Whether a send belongs to a conversation, given as the provider's id of it or as its lane.
+fn is_in(send: &OutgoingSend, given: &str) -> bool {
+    let lane = send.action.conversation_of(&send.lane);
+    let id = lane.as_str().split_once("/conversation:").map(|(_, id)| id);
+    lane.as_str() == given || id == Some(given)
+}
+
+/// Whether the reason of its state holds these words.
+fn says(send: &OutgoingSend, part: &str) -> bool {
+    send.state.reason().is_some_and(|reason| reason.to_lowercase().contains(&part.to_lowercase()))
 }
 
 /// A record of a list; nothing where it cannot be read, which the log says.

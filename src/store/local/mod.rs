@@ -1,54 +1,73 @@
 //! The store of one machine: all logic runs on one thread that owns what is in flight; below it is only a [`Kv`].
-//! Reads that need no lease do not queue there: they look into the `Kv` from a blocking thread, so that a long list delays
-//! no acknowledgement. They may see a change a moment before it is durable.
+//! Reads that need no lease do not queue there, so that a long list delays no acknowledgement: a few keys are looked up at
+//! once, lists on a blocking thread. They may see a change a moment before it is durable.
 
+mod burst;
+mod caused;
 mod core;
 mod curbs;
 mod decide;
 mod deliver;
 mod keys;
 mod leases;
+mod line;
 mod list;
+mod mend;
 mod outbox;
 mod prune;
 mod queue;
+mod quiet;
+mod recent;
 mod record;
 #[cfg(test)]
+mod stepped;
+#[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
 use std::sync::Arc;
 
+use std::io::{Read, Write};
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::{JoinError, spawn_blocking};
 
 use self::decide::Decided;
+use self::quiet::Quiet;
 use self::record::TokenRecord;
+use self::transfer::Import;
 use self::writer::Writer;
-use super::kv::Kv;
+use super::kv::{Batch, Kv};
 use super::{
-    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
-    StoredEvent,
+    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, Progress, SendClaim, SendQuery, Store, StoreError,
+    StoredEvent, Usage,
 };
 use crate::model::{
-    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Quarantine,
-    QuarantineId, Scope, Send as OutgoingSend, SendId, WindowKey,
+    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Position,
+    Quarantine, QuarantineId, Scope, Send as OutgoingSend, SendId, SourceName, WindowKey,
 };
 use crate::secret::Secret;
 
 pub(super) use self::core::Core;
+pub(super) use self::line::{Content, Line, kind_of};
+pub(super) use self::mend::mend;
+#[cfg(test)]
+pub(crate) use self::stepped::Stepped;
 
 /// A store on one machine.
 pub(super) struct Local {
     writer: Writer,
     kv: Arc<dyn Kv>,
+    quiet: Arc<Quiet>,
 }
 
 impl Local {
     /// Starts the thread that owns `core`.
     pub(super) fn start(core: Core) -> Self {
-        let kv = Arc::clone(core.kv());
-        Self { writer: Writer::start(core), kv }
+        let (kv, quiet) = (Arc::clone(core.kv()), Arc::clone(&core.quiet));
+        Self { writer: Writer::start(core), kv, quiet }
     }
 
     async fn read<T: Send + 'static>(
@@ -69,8 +88,11 @@ pub(super) fn failed(what: &str, source: impl Into<Box<dyn std::error::Error + S
 #[async_trait]
 impl Store for Local {
     async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+        if !self.kv.has_room() {
+            return Err(StoreError::Full { what: "no new event is taken until there is room again".to_owned() });
+        }
         // Written as JSON here, so that the one thread does not do for everybody what each can do alone.
-        let bytes = record::write(&event)?;
+        let (bytes, event) = (record::write(&event)?, Arc::new(event));
         self.writer.run(move |core| core.accept(&event, bytes)).await
     }
 
@@ -81,6 +103,9 @@ impl Store for Local {
     }
 
     async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
+        if self.quiet.events() {
+            return Ok(None);
+        }
         self.writer.run(move |core| core.claim_event(now, lease)).await
     }
 
@@ -95,6 +120,9 @@ impl Store for Local {
         now: Timestamp,
         lease: SignedDuration,
     ) -> Result<Option<SendClaim>, StoreError> {
+        if self.quiet.sends() {
+            return Ok(None);
+        }
         let account = account.clone();
         self.writer.run(move |core| core.claim_send(&account, now, lease)).await
     }
@@ -103,18 +131,24 @@ impl Store for Local {
         if claim.send.id != send.id {
             return Err(failed("keeping an attempt", format!("{} was claimed, not {}", claim.send.id, send.id)));
         }
-        let fence = claim.fence;
-        self.writer.run(move |core| core.commit_attempt(fence, &send)).await
+        let (fence, correspondent) = (claim.fence, claim.event.correspondent());
+        self.writer.run(move |core| core.commit_attempt(fence, correspondent.as_deref(), &send)).await
     }
 
     async fn next_due(&self, account: &AccountName) -> Result<Option<Timestamp>, StoreError> {
+        if self.quiet.sends() {
+            return Ok(None);
+        }
         let account = account.clone();
         self.writer.run(move |core| Ok(core.next_due(&account))).await
     }
 
+    async fn next_undecided(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.writer.run(|core| Ok(core.queue.next_ripe())).await
+    }
+
     async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
-        let id = id.clone();
-        self.read(move |kv| list::event(&**kv, &id)).await
+        list::event(&*self.kv, id)
     }
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
@@ -123,8 +157,7 @@ impl Store for Local {
     }
 
     async fn send(&self, id: &SendId) -> Result<Option<OutgoingSend>, StoreError> {
-        let id = id.clone();
-        self.read(move |kv| Ok(list::send(&**kv, &id)?.map(|(_, send)| send))).await
+        Ok(list::send(&*self.kv, id)?.map(|(_, send)| send))
     }
 
     async fn sends(&self, query: &SendQuery) -> Result<Vec<OutgoingSend>, StoreError> {
@@ -142,14 +175,18 @@ impl Store for Local {
         self.writer.run(move |core| core.release(&id, hand)).await
     }
 
+    async fn confirm(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        let (id, hand) = (id.clone(), hand.clone());
+        self.writer.run(move |core| core.confirm(&id, hand)).await
+    }
+
     async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
         let (id, hand) = (id.clone(), hand.clone());
         self.writer.run(move |core| core.drop_send(&id, hand)).await
     }
 
     async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
-        let (lane, windows) = (lane.clone(), windows.to_vec());
-        self.read(move |kv| curbs::curbs(kv, &lane, &windows)).await
+        curbs::curbs(&self.kv, lane, windows)
     }
 
     async fn controls(&self) -> Result<Vec<Control>, StoreError> {
@@ -186,8 +223,17 @@ impl Store for Local {
     }
 
     async fn credential(&self, name: &str) -> Result<Option<Secret>, StoreError> {
-        let name = name.to_owned();
-        self.read(move |kv| record::get(&**kv, &keys::credential(&name), || format!("credential {name}"))).await
+        record::get(&*self.kv, &keys::credential(name), || format!("credential {name}"))
+    }
+
+    async fn keep_position(&self, source: &SourceName, position: &Position) -> Result<(), StoreError> {
+        let (key, value) = (keys::position(source), record::write(position)?);
+        self.writer.run(move |core| core.put(key, value)).await
+    }
+
+    async fn position(&self, source: &SourceName) -> Result<Option<Position>, StoreError> {
+        let source = source.clone();
+        self.read(move |kv| record::get(&**kv, &keys::position(&source), || format!("position of {source}"))).await
     }
 
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
@@ -200,7 +246,51 @@ impl Store for Local {
             forgotten += harvest.events;
             rest = harvest.rest;
         }
+        let scattered = self.read(|kv| kv.scattered()).await?;
+        for part in scattered.chunks(prune::PART) {
+            let part = part.to_vec();
+            self.writer.run(move |core| core.gather(&part)).await?;
+        }
+        self.writer.run(Core::move_on).await?;
         Ok(forgotten)
+    }
+
+    async fn export(&self, into: Box<dyn Write + Send>, progress: Progress) -> Result<u64, StoreError> {
+        self.read(move |kv| transfer::export(kv, into, &progress)).await
+    }
+
+    async fn import(&self, from: Box<dyn Read + Send>, progress: Progress) -> Result<u64, StoreError> {
+        let reading = |read: Result<Result<(Import, Option<Batch>), StoreError>, JoinError>| {
+            read.map_err(|error| failed("reading the import", error))?
+        };
+        let begin = move || {
+            let mut import = Import::open(from)?;
+            let batch = import.next()?;
+            Ok((import, batch))
+        };
+        let (mut import, mut batch) = reading(spawn_blocking(begin).await)?;
+        self.writer.run(Core::begin_import).await?;
+        while let Some(part) = batch {
+            self.writer.run(move |core| core.apply(part)).await?;
+            progress(import.lines());
+            (import, batch) = reading(
+                spawn_blocking(move || {
+                    let batch = import.next()?;
+                    Ok((import, batch))
+                })
+                .await,
+            )?;
+        }
+        self.writer.run(Core::end_import).await?;
+        Ok(import.lines())
+    }
+
+    fn is_broken(&self) -> bool {
+        self.quiet.is_broken() || !self.kv.is_sound()
+    }
+
+    async fn usage(&self) -> Result<Option<Usage>, StoreError> {
+        self.read(|kv| kv.usage()).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::kv::{Batch, Kv, Order, Walk};
 
 /// How many events or ledger entries are forgotten in one batch.
-const PART: usize = 256;
+pub(super) const PART: usize = 256;
 
 /// Where the next part begins.
 pub(super) struct Rest {
@@ -90,7 +90,7 @@ fn forget_event(
         vec![key.to_vec(), keys::event(number), keys::decision(number), keys::in_lane(&event.lane(), number)];
     for number in sends {
         let send = list::send_numbered(kv, number)?;
-        if send.state.is_open() || send.state.awaits_person() {
+        if send.state.is_unsettled() {
             return Ok(false);
         }
         gone.extend([keys::send(number), keys::send_place(&send.id)]);

@@ -1,6 +1,8 @@
 //! How values are written: one byte for the version, then JSON. What cannot be read is an error that names the record and
 //! never shows its content.
 
+use std::cell::RefCell;
+
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,16 @@ use crate::model::{Decision, EventId, SendId};
 use crate::store::StoreError;
 use crate::store::kv::Kv;
 
-const VERSION: u8 = 1;
+/// The version of everything that is written.
+pub(super) const VERSION: u8 = 1;
+
+/// What a thread keeps of the memory in which it wrote a large record.
+const SCRATCH_KEPT: usize = 64 * 1024;
+
+thread_local! {
+    /// Where records grow, so that each is allocated once, in its size.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Where an event is, and since when.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -54,14 +65,22 @@ pub(super) struct Header {
     pub(super) layout: u32,
     /// How often the store was opened; makes fences unique over restarts.
     pub(super) opened: u32,
+    /// Whether an import has begun and not ended.
+    #[serde(default)]
+    pub(super) is_importing: bool,
 }
 
 /// Writes a value.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = vec![VERSION];
-    serde_json::to_writer(&mut bytes, value)
-        .map_err(|error| StoreError::Failed { what: "writing a record".to_owned(), source: error.into() })?;
-    Ok(bytes)
+    SCRATCH.with_borrow_mut(|bytes| {
+        bytes.clear();
+        bytes.push(VERSION);
+        serde_json::to_writer(&mut *bytes, value)
+            .map_err(|error| StoreError::Failed { what: "writing a record".to_owned(), source: error.into() })?;
+        let written = bytes.as_slice().to_vec();
+        bytes.shrink_to(SCRATCH_KEPT);
+        Ok(written)
+    })
 }
 
 /// Reads a value; `what` names it in the error.

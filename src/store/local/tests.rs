@@ -17,14 +17,26 @@ struct Disk {
     memory: Memory,
     flushes: AtomicUsize,
     fails: AtomicBool,
+    /// The next flush finds no room, and reading fails as often after it.
+    full: AtomicUsize,
+    unreadable: AtomicUsize,
+}
+
+impl Disk {
+    fn check_readable(&self) -> Result<(), StoreError> {
+        let fails = self.unreadable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if fails.is_ok() { Err(super::failed("reading", "no space left")) } else { Ok(()) }
+    }
 }
 
 impl Kv for Disk {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.check_readable()?;
         self.memory.get(key)
     }
 
     fn page(&self, range: &Range<Vec<u8>>, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        self.check_readable()?;
         self.memory.page(range, order, limit)
     }
 
@@ -34,6 +46,11 @@ impl Kv for Disk {
 
     fn flush(&self) -> Result<(), StoreError> {
         self.flushes.fetch_add(1, Ordering::SeqCst);
+        let fails = self.full.swap(0, Ordering::SeqCst);
+        if fails > 0 {
+            self.unreadable.store(fails, Ordering::SeqCst);
+            return Err(StoreError::Full { what: "planted".to_owned() });
+        }
         if self.fails.load(Ordering::SeqCst) { Err(super::failed("flushing", "no space left")) } else { Ok(()) }
     }
 
@@ -135,8 +152,43 @@ async fn after_a_failed_flush_nothing_is_acknowledged() {
     disk.fails.store(true, Ordering::SeqCst);
     assert!(matches!(store.accept(event("1", "1")).await, Err(StoreError::Failed { .. })));
     disk.fails.store(false, Ordering::SeqCst);
+    assert!(store.is_broken());
     // The first was never durable, so its repeat must not be called a duplicate.
     assert!(matches!(store.accept(event("1", "1")).await, Err(StoreError::Failed { .. })));
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_for_a_moment_keeps_no_lane_waiting() {
+    let disk = two_events().await;
+    let store = open(&disk).unwrap();
+    disk.unreadable.store(1, Ordering::SeqCst);
+    assert!(matches!(store.claim_event(at(0), LEASE).await, Err(StoreError::Failed { .. })));
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    disk.unreadable.store(1, Ordering::SeqCst);
+    let failed = store.commit_decision(&claim, decision(&claim)).await;
+    assert!(matches!(failed, Err(StoreError::Failed { .. })));
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    assert_eq!(store.commit_decision(&claim, decision(&claim)).await.unwrap(), Commit::Done);
+    disk.unreadable.store(1, Ordering::SeqCst);
+    let desk = crate::store::conformance::sample::desk();
+    assert!(matches!(store.claim_send(&desk, at(0), LEASE).await, Err(StoreError::Failed { .. })));
+    assert!(store.claim_send(&desk, at(0), LEASE).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_full_disk_that_cannot_be_read_either_is_no_end() {
+    let disk = two_events().await;
+    let store = open(&disk).unwrap();
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    disk.full.store(3, Ordering::SeqCst);
+    assert!(matches!(store.redeem("token", &claim.event).await, Err(StoreError::Full { .. })));
+    for _ in 0..2 {
+        assert!(matches!(store.counts().await, Err(StoreError::Full { .. })));
+        assert!(!store.is_broken());
+    }
+    assert_eq!(store.counts().await.unwrap().undecided, 1);
+    // What was leased before it is still leased.
+    assert_eq!(store.commit_decision(&claim, decision(&claim)).await.unwrap(), Commit::Done);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,4 +222,55 @@ async fn callers_share_flushes_and_reading_needs_none() {
     assert_eq!(store.accept(event("1", "a")).await.unwrap(), Accepted::Duplicate);
     assert!(store.claim_event(at(0), LEASE).await.unwrap().is_some());
     assert_eq!(disk.flushes.load(Ordering::SeqCst) - before, flushes);
+}
+
+#[tokio::test]
+async fn a_lease_kept_over_a_full_disk_decides_once() {
+    let disk = Arc::new(Disk::default());
+    let store = open(&disk).unwrap();
+    let waited = crate::model::Event { at: at(-1), decide_from: Some(at(1)), ..event("1", "1") };
+    store.accept(waited).await.unwrap();
+    let claim = store.claim_event(at(2), LEASE).await.unwrap().unwrap();
+    disk.full.store(1, Ordering::SeqCst);
+    let full = store.writer.run(|core| core.put(b"bx".to_vec(), b"x".to_vec())).await;
+    assert!(matches!(full, Err(StoreError::Full { .. })));
+    assert_eq!(store.commit_decision(&claim, decision(&claim)).await.unwrap(), Commit::Done);
+    let again = store.claim_event(at(2), LEASE).await.unwrap();
+    assert!(again.is_none(), "decided, and claimed again: {:?}", again.map(|it| it.event.id.clone()));
+}
+
+#[tokio::test]
+async fn a_send_put_off_is_not_overtaken_in_its_lane() {
+    use jiff::SignedDuration;
+    let disk = Arc::new(Disk::default());
+    let store = open(&disk).unwrap();
+    store.accept(event("1", "1")).await.unwrap();
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    let sends = vec![reply(&claim.event, 0, 0), reply(&claim.event, 1, 0)];
+    let first = sends[0].id.clone();
+    store.commit_decision(&claim, Decision { sends, ..decision(&claim) }).await.unwrap();
+    let desk = crate::store::conformance::sample::desk();
+    let one = store.claim_send(&desk, at(1), LEASE).await.unwrap().unwrap();
+    assert_eq!(one.send.id, first);
+    let back = crate::outbox::put_back(one.send.clone(), SignedDuration::from_secs(60), at(1));
+    store.commit_attempt(&one, back).await.unwrap();
+    let next = store.claim_send(&desk, at(2), LEASE).await.unwrap();
+    assert!(next.is_none(), "the second answer leaves before the first");
+}
+
+#[tokio::test]
+async fn sends_that_are_never_claimed_do_not_keep_their_event_in_the_cache() {
+    use crate::model::{Hand, HoldCause, SendState};
+    let disk = Arc::new(Disk::default());
+    let store = open(&disk).unwrap();
+    store.accept(event("1", "1")).await.unwrap();
+    let claim = store.claim_event(at(0), LEASE).await.unwrap().unwrap();
+    let state = SendState::Held { cause: HoldCause::Approval, reason: "x".to_owned() };
+    let send = crate::model::Send { state, ..reply(&claim.event, 0, 0) };
+    let id = send.id.clone();
+    store.commit_decision(&claim, Decision { sends: vec![send], ..decision(&claim) }).await.unwrap();
+    let hand = Hand { at: at(1), by: "kim".to_owned(), did: "drop".to_owned(), why: "no".to_owned() };
+    store.drop_send(&id, &hand).await.unwrap();
+    let is_kept = store.writer.run(|core| Ok(core.recent.get(1).is_some())).await.unwrap();
+    assert!(!is_kept, "settled, and in the cache for ever");
 }

@@ -5,15 +5,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
 
-use super::{Core, failed};
+use super::Core;
+use super::core::Trouble;
 use crate::store::StoreError;
 
 /// How many jobs share a flush at most: bounds how long the first of them waits.
 const GROUP: usize = 1024;
 
 /// Tells a caller how its job came out, given whether the group became durable.
-type Answer = Box<dyn FnOnce(&Result<(), String>) + Send>;
-type Job = Box<dyn FnOnce(&mut Core) -> Answer + Send>;
+pub(super) type Answer = Box<dyn FnOnce(&Result<(), Trouble>) + Send>;
+pub(super) type Job = Box<dyn FnOnce(&mut Core) -> Answer + Send>;
 
 /// The way to the thread. The thread ends, and the files are closed, when this is dropped.
 pub(super) struct Writer(Sender<Job>);
@@ -29,6 +30,13 @@ impl Writer {
         Self(sender)
     }
 
+    /// A writer without a thread: whoever holds the other end does the jobs.
+    #[cfg(test)]
+    pub(super) fn by_hand() -> (Self, Receiver<Job>) {
+        let (sender, receiver) = channel();
+        (Self(sender), receiver)
+    }
+
     /// Does a job on the thread; answers when what it changed is durable.
     pub(super) async fn run<T: Send + 'static>(
         &self,
@@ -38,7 +46,7 @@ impl Writer {
         let job: Job = Box::new(move |core| {
             let result = core.attempt(job);
             Box::new(move |durable| {
-                let durable = durable.as_ref().map_err(|why| failed("making a change durable", why.as_str()));
+                let durable = durable.as_ref().map_err(|why| why.error("making a change durable"));
                 // A caller that went away needs no answer; what it asked for has been done.
                 let _ = sender.send(durable.and(result));
             })
@@ -62,7 +70,7 @@ fn work(mut core: Core, jobs: &Receiver<Job>) {
         }
     }
     core.close();
-    if let Err(why) = core.settle() {
-        tracing::error!(why, "the store could not be closed in order");
+    if let Err(trouble) = core.settle() {
+        tracing::error!(error = %trouble.error("closing"), "the store could not be closed in order");
     }
 }

@@ -1,136 +1,38 @@
 //! A process that is killed at any instruction loses nothing it acknowledged. The test starts its own binary again as the
 //! process to be killed.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::tests::Folder;
-use crate::model::{Decision, EventId, SendId, SendState};
-use crate::store::conformance::Harness;
-use crate::store::conformance::sample::{LEASE, at, decision, delivered, desk, event, reply};
-use crate::store::{Commit, EventQuery, SendQuery, Store};
+use super::load::{self, Acknowledged};
+use super::tests::{Folder, tiny};
+use crate::store::{EventQuery, Store};
 
 const FOLDER: &str = "REJOINDER_TEST_CRASH_FOLDER";
 const ROUND: &str = "REJOINDER_TEST_CRASH_ROUND";
-const ROUNDS: u64 = 15;
 
-/// What a child was told is durable.
-#[derive(Debug, Default)]
-struct Acknowledged {
-    accepted: BTreeSet<EventId>,
-    decided: BTreeSet<EventId>,
-    started: BTreeSet<SendId>,
-    delivered: BTreeSet<SendId>,
-}
+/// Each folder is opened and killed so often.
+const ROUNDS: u64 = 25;
+const FOLDERS: usize = 4;
 
-impl Acknowledged {
-    fn of(lines: &[String]) -> Self {
-        let mut acknowledged = Self::default();
-        lines.iter().for_each(|line| acknowledged.read(line));
-        acknowledged
-    }
-
-    fn read(&mut self, line: &str) {
-        match line.split_once(' ') {
-            Some(("accepted", id)) => drop(self.accepted.insert(id.into())),
-            Some(("decided", id)) => drop(self.decided.insert(id.into())),
-            Some(("started", id)) => drop(self.started.insert(id.into())),
-            Some(("delivered", id)) => drop(self.delivered.insert(id.into())),
-            _ => {}
-        }
-    }
-
-    /// Everything that is not as acknowledged.
-    async fn missing_in(&self, store: &dyn Store) -> Vec<String> {
-        let mut missing = Vec::new();
-        for id in self.accepted.iter().chain(&self.decided) {
-            let Some(stored) = store.event(id).await.unwrap() else {
-                missing.push(format!("event {id}"));
-                continue;
-            };
-            if self.decided.contains(id) && stored.decision.is_none() {
-                missing.push(format!("the decision on {id}"));
-            }
-            let query = SendQuery { event: Some(id.clone()), ..SendQuery::default() };
-            if stored.decision.is_some() && store.sends(&query).await.unwrap().len() != 1 {
-                missing.push(format!("the send of {id}"));
-            }
-        }
-        for id in self.started.iter().chain(&self.delivered) {
-            let Some(send) = store.send(id).await.unwrap() else {
-                missing.push(format!("send {id}"));
-                continue;
-            };
-            if !send.was_tried() || send.state == SendState::Pending {
-                missing.push(format!("the attempt of {id}"));
-            }
-            if self.delivered.contains(id) && send.state != SendState::Delivered {
-                missing.push(format!("the delivery of {id}"));
-            }
-        }
-        missing
-    }
-}
+/// How long a start may take: far more than it does, because the machine may be busy and the program is not optimised.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs in a process of its own, which `a_killed_process_loses_nothing_it_acknowledged` starts and kills; without the
 /// environment of that test there is nothing to do.
 #[test]
 fn crash_child() {
     let (Some(folder), Ok(round)) = (std::env::var_os(FOLDER), std::env::var(ROUND)) else { return };
-    let store = super::open(Path::new(&folder)).unwrap();
+    let store = super::open_with(Path::new(&folder), &tiny()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!("\nopen");
-    runtime.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        for producer in 0..4 {
-            tasks.spawn(produce(store.clone(), format!("{round}-{producer}")));
-        }
-        for _ in 0..2 {
-            tasks.spawn(decide(store.clone()));
-            tasks.spawn(deliver(store.clone()));
-        }
-        tasks.join_all().await;
-    });
-}
-
-async fn produce(store: Arc<dyn Store>, name: String) {
-    for number in 0.. {
-        let new = event(&format!("{name}-{number}"), &format!("{name}-{}", number % 5));
-        let id = new.id.clone();
-        store.accept(new).await.unwrap();
-        println!("accepted {id}");
-    }
-}
-
-async fn decide(store: Arc<dyn Store>) {
-    loop {
-        let Some(claim) = store.claim_event(at(0), LEASE).await.unwrap() else {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            continue;
-        };
-        let sends = vec![reply(&claim.event, 0, 0)];
-        let committed = store.commit_decision(&claim, Decision { sends, ..decision(&claim) }).await.unwrap();
-        assert_eq!(committed, Commit::Done);
-        println!("decided {}", claim.event.id);
-    }
-}
-
-async fn deliver(store: Arc<dyn Store>) {
-    loop {
-        let Some(claim) = store.claim_send(&desk(), at(0), LEASE).await.unwrap() else {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            continue;
-        };
-        println!("started {}", claim.send.id);
-        assert_eq!(store.commit_attempt(&claim, delivered(&claim)).await.unwrap(), Commit::Done);
-        println!("delivered {}", claim.send.id);
-    }
+    let say: load::Say = Arc::new(|line| println!("{line}"));
+    runtime.block_on(async { load::start(&store, &round, &say).join_all().await });
 }
 
 /// Starts a child; every whole line it prints comes through the channel.
@@ -161,9 +63,31 @@ fn chance(below: u64) -> u64 {
     RandomState::new().build_hasher().finish() % below
 }
 
-#[tokio::test]
-async fn a_killed_process_loses_nothing_it_acknowledged() {
-    let folder = Folder::new();
+async fn open(folder: &Folder, slowest: &mut Duration) -> Arc<dyn Store> {
+    let (path, begun) = (folder.path(), Instant::now());
+    let store = tokio::task::spawn_blocking(move || super::open_with(&path, &tiny())).await.unwrap().unwrap();
+    *slowest = begun.elapsed().max(*slowest);
+    assert!(*slowest < PATIENCE, "the start took {slowest:?}");
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_killed_processes_lose_nothing_they_acknowledged() {
+    let mut folders = tokio::task::JoinSet::new();
+    for _ in 0..FOLDERS {
+        folders.spawn(kill_in_one_folder());
+    }
+    let (mut slowest, mut files) = (Duration::ZERO, 0);
+    for (slow, highest) in folders.join_all().await {
+        (slowest, files) = (slowest.max(slow), files.max(highest));
+    }
+    println!("slowest start after a kill: {slowest:?}; up to {files} files of the journal were begun in a folder");
+    assert!(files > 8, "so few files were begun that no snapshot was due: {files}");
+}
+
+/// Gives how long the slowest start took, and how many files of the journal were begun.
+async fn kill_in_one_folder() -> (Duration, u64) {
+    let (folder, mut slowest) = (Folder::new(), Duration::ZERO);
     let mut all: Vec<String> = Vec::new();
     for round in 0..ROUNDS {
         let known = all.len();
@@ -177,24 +101,28 @@ async fn a_killed_process_loses_nothing_it_acknowledged() {
                 break;
             }
         }
-        std::thread::sleep(Duration::from_millis(20 + chance(180)));
+        std::thread::sleep(Duration::from_millis(10 + chance(90)));
         child.kill().unwrap();
         child.wait().unwrap();
         all.extend(lines.iter());
-        let store = folder.open().await.unwrap();
+        let store = open(&folder, &mut slowest).await;
         assert_eq!(Acknowledged::of(&all[known..]).missing_in(&*store).await, [""; 0], "round {round}");
         assert_every_event_is_decided_or_waits(&*store).await;
         store.close().await.unwrap();
     }
     let mut acknowledged = Acknowledged::of(&all);
-    let (accepted, delivered) = (acknowledged.accepted.len(), acknowledged.delivered.len());
+    let (accepted, delivered) = acknowledged.counts();
     assert!(accepted >= 5 && delivered >= 5, "{accepted} accepted, {delivered} delivered");
-    let store = folder.open().await.unwrap();
+    let store = open(&folder, &mut slowest).await;
     assert_eq!(acknowledged.missing_in(&*store).await, [""; 0]);
     // Shown something that was never there, the same look must miss it.
     acknowledged.read("accepted evt_0");
     acknowledged.read("delivered snd_0");
     assert_eq!(acknowledged.missing_in(&*store).await, ["event evt_0", "send snd_0"]);
+    store.close().await.unwrap();
+    let names = std::fs::read_dir(folder.path().join("journal")).unwrap();
+    let numbers = names.filter_map(|entry| entry.unwrap().path().file_stem()?.to_str()?.parse().ok());
+    (slowest, numbers.max().unwrap_or(0))
 }
 
 async fn assert_every_event_is_decided_or_waits(store: &dyn Store) {

@@ -1,119 +1,386 @@
-//! The store in a folder on disk, with sled below. The only folder that names sled.
-//! Never acknowledges before `flush` and `fdatasync`, and never uses `flush_async`, which can hang.
+//! The store in a folder on disk. The only folder that names sled.
+//!
+//! | in the data folder | what |
+//! |---|---|
+//! | `journal/` | every change, in order, in files that are only added to: the truth |
+//! | `state/` | sled: the keys as they stand, applied a little behind the journal; long values stay in the journal |
+//! | `snapshots/` | the state at some moment, from which `state/` can be made anew with the journal behind it |
+//! | `lock` | taken by the process that has it open |
+//!
+//! Acknowledged is what the journal has made durable. Losing `state/`, or its tail, costs time and nothing else.
 
-mod chunks;
+mod applier;
+mod check;
 #[cfg(test)]
 mod crash;
+mod due;
 mod folder;
+mod journal;
+mod layers;
+#[cfg(test)]
+mod load;
+mod open;
+#[cfg(test)]
+mod power;
+#[cfg(test)]
+mod recovery;
+mod salvage;
+mod scan;
+#[cfg(test)]
+mod slow;
+mod snapshot;
+mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torn;
+mod usage;
 
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use ::sled::{Db, Tree};
+use jiff::Timestamp;
 
+use self::journal::Journal;
+use self::layers::Layers;
+use self::state::{State, Stored};
 use super::kv::{Batch, Kv, Order, Pair};
 use super::local::{Core, Local, failed};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Usage};
+
+pub use self::check::{Damage, Report, check};
+pub use self::salvage::{Salvaged, salvage};
 
 /// Opens the store in a folder, which is made if it is not there.
 pub fn open(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
-    let sled = Arc::new(Sled::open(path)?);
-    let mut core = Core::new(sled.clone());
+    open_with(path, &Options::default())
+}
+
+fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
+    let kv = open::open(path, options)?;
+    let mut core = Core::new(Arc::new(kv));
     core.load()?;
-    sled.mark_used(path)?;
     Ok(Arc::new(Local::start(core)))
 }
 
-/// Keys in sled; `None` when closed. The lock is held for writing only while a batch is applied, so that nobody sees a part
-/// of it, and never while the disk is waited for.
-struct Sled(RwLock<Option<Open>>);
+type Observer = Arc<dyn Fn(&Path, u64) + Send + Sync>;
 
-struct Open {
-    db: Db,
-    /// sled's own file: its `flush` hands pages to the device without the metadata that a power cut would need.
-    file: File,
-    /// Dropped last: whoever holds it may open the files.
-    lock: File,
+/// Sizes and paces.
+#[derive(Clone)]
+struct Options {
+    /// How long a file of the journal becomes, in bytes.
+    segment: u64,
+    /// How old a file of the journal becomes, and a snapshot while a file waits for the next to be removed.
+    age: Duration,
+    /// How much is held in memory before it is applied to sled, in bytes.
+    layer: usize,
+    /// What is durable is applied to sled this much later at the latest.
+    pace: Duration,
+    /// Up to this many keys the state is checked while it is opened; more are checked in the background.
+    checked: u64,
+    /// How much room must be left on the disk for anything new to be taken, in bytes.
+    reserve: u64,
+    /// Told of every file that was made durable, and up to which byte.
+    observer: Option<Observer>,
 }
 
-impl Sled {
-    fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = folder::lock(path)?;
-        folder::tidy(path)?;
-        let db = folder::open_db(path)?;
-        folder::check_used(path, &lock, &db)?;
-        let file = folder::durable(path)?;
-        Ok(Self(RwLock::new(Some(Open { db, file, lock }))))
-    }
-
-    fn mark_used(&self, path: &Path) -> Result<(), StoreError> {
-        let open = self.read()?;
-        folder::mark_used(path, &open.as_ref().ok_or(StoreError::Closed)?.lock)
-    }
-
-    fn read(&self) -> Result<RwLockReadGuard<'_, Option<Open>>, StoreError> {
-        self.0.read().map_err(|_| panicked())
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment: 64 * 1024 * 1024,
+            age: Duration::from_secs(24 * 3_600),
+            layer: 8 * 1024 * 1024,
+            pace: Duration::from_millis(500),
+            checked: 200_000,
+            reserve: 32 * 1024 * 1024,
+            observer: None,
+        }
     }
 }
 
-impl Kv for Sled {
+impl Options {
+    /// Makes a file durable, and tells so. The one place from which anything is acknowledged.
+    fn sync(&self, file: &File, path: &Path, length: u64) -> std::io::Result<()> {
+        file.sync_data()?;
+        self.synced(path, length);
+        Ok(())
+    }
+
+    /// Whether what was made at `born` has come to the age at which something new begins.
+    fn is_old(&self, born: Timestamp, now: Timestamp) -> bool {
+        Duration::try_from(now.duration_since(born)).is_ok_and(|age| age >= self.age)
+    }
+
+    fn synced(&self, path: &Path, length: u64) {
+        if let Some(observer) = &self.observer {
+            observer(path, length);
+        }
+    }
+}
+
+/// The journal, the state, and what is between them.
+struct Journaled {
+    shared: Arc<Shared>,
+    applier: Mutex<Option<JoinHandle<()>>>,
+    /// Let go of last: whoever holds it may open the files.
+    lock: Mutex<Option<File>>,
+}
+
+/// What the writer, the readers and the applier share.
+struct Shared {
+    journal: Journal,
+    state: State,
+    layers: RwLock<Layers>,
+    options: Options,
+    /// Rung when there is something to apply, when something was applied, and at the end.
+    bell: Condvar,
+    bell_lock: Mutex<()>,
+    is_closing: AtomicBool,
+    is_closed: AtomicBool,
+    /// Set when the state turned out to have lost something. Nothing is acknowledged any more.
+    is_damaged: AtomicBool,
+    /// How many finished files of the journal were found damaged since the start.
+    damaged_files: AtomicU64,
+}
+
+impl Shared {
+    fn layers<T>(&self, look: impl FnOnce(&Layers) -> T) -> T {
+        look(&self.layers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change_layers<T>(&self, change: impl FnOnce(&mut Layers) -> T) -> T {
+        change(&mut self.layers.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn ring(&self) {
+        let _held = self.bell_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bell.notify_all();
+    }
+
+    fn wait(&self, most: Duration) {
+        let held = self.bell_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.bell.wait_timeout(held, most));
+    }
+
+    fn is(&self, flag: &AtomicBool) -> bool {
+        flag.load(Ordering::Acquire)
+    }
+
+    /// Whether the disk has more room than is kept for what is under way.
+    fn has_reserve(&self) -> bool {
+        self.has_room_for(0)
+    }
+
+    /// The same when so many more bytes are written.
+    fn has_room_for(&self, bytes: u64) -> bool {
+        folder::room(self.journal.folder()).is_none_or(|room| room >= self.options.reserve.saturating_add(bytes))
+    }
+
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.is(&self.is_closed) { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    fn value(&self, stored: Stored) -> Result<Vec<u8>, StoreError> {
+        match stored {
+            Stored::Here(value) => Ok(value),
+            Stored::There(at) => self.journal.read(at),
+        }
+    }
+
+    /// What is stored under a key.
+    fn find(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        // From above to below: what moves meanwhile moves down.
+        let known = self.layers(|layers| {
+            let entry = layers.get(key)?;
+            Some(entry.value.as_ref().map(|value| Arc::clone(&value.bytes)))
+        });
+        match known {
+            Some(value) => Ok(value.map(|bytes| Stored::Here(bytes.to_vec()))),
+            None => self.state.get(key),
+        }
+    }
+
+    /// The value that was found under a key. Between the two the value may have been moved or removed, and its file with it.
+    fn read(&self, key: &[u8], stored: Stored) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut seen = stored;
+        loop {
+            let damaged = match self.value(seen.clone()) {
+                Err(error @ StoreError::Corrupt { .. }) => error,
+                other => return other.map(Some),
+            };
+            match self.find(key)? {
+                None => return Ok(None),
+                Some(now) if now == seen => return Err(damaged),
+                Some(now) => seen = now,
+            }
+        }
+    }
+
+    /// A value in a list: nothing, which no reader takes for a record, where it is damaged. One bad value must not hide the
+    /// others.
+    fn listed(&self, key: &[u8], stored: Stored) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.read(key, stored) {
+            Err(StoreError::Corrupt { what }) => {
+                tracing::error!(what, "a stored value cannot be read");
+                Ok(Some(Vec::new()))
+            }
+            other => other,
+        }
+    }
+}
+
+impl Kv for Journaled {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let open = self.read()?;
-        let tree: &Tree = &open.as_ref().ok_or(StoreError::Closed)?.db;
-        let value = tree.get(key).map_err(|error| failed("reading a record", error))?;
-        value.map(|stored| chunks::join(tree, key, &stored)).transpose()
+        self.shared.check_open()?;
+        let found = self.shared.find(key)?;
+        found.map_or(Ok(None), |stored| self.shared.read(key, stored))
     }
 
     fn page(&self, range: &Range<Vec<u8>>, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
-        let open = self.read()?;
-        let tree: &Tree = &open.as_ref().ok_or(StoreError::Closed)?.db;
+        self.shared.check_open()?;
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let pair = |found: ::sled::Result<(::sled::IVec, ::sled::IVec)>| {
-            let (key, stored) = found.map_err(|error| failed("reading records", error))?;
-            Ok((key.to_vec(), chunks::join(tree, &key, &stored)?))
+        let above = self.shared.layers(|layers| layers.page(range, order, limit));
+        let above = above.into_iter().map(|(key, value)| (key, value.map(|bytes| Stored::Here(bytes.to_vec()))));
+        let mut below = Below {
+            state: &self.shared.state,
+            rest: range.clone(),
+            order,
+            limit,
+            page: Vec::new().into_iter(),
+            is_done: false,
+            error: None,
         };
-        let pairs = tree.range(range.clone());
-        match order {
-            Order::Forward => pairs.take(limit).map(pair).collect(),
-            Order::Reverse => pairs.rev().take(limit).map(pair).collect(),
-        }
+        let merged = layers::merge(above, &mut below, order);
+        let found: Vec<_> = merged.filter_map(|(key, stored)| stored.map(|stored| (key, stored))).take(limit).collect();
+        below.error.map_or(Ok(()), Err)?;
+        // A page must not become shorter, or it would look like the last: what is gone by now is listed as nothing.
+        let value = |key: &[u8], stored| Ok::<_, StoreError>(self.shared.listed(key, stored)?.unwrap_or_default());
+        found
+            .into_iter()
+            .map(|(key, stored)| Ok((value(&key, stored)?, key)))
+            .map(|it| it.map(|(value, key)| (key, value)))
+            .collect()
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        let open = self.0.write().map_err(|_| panicked())?;
-        let tree: &Tree = &open.as_ref().ok_or(StoreError::Closed)?.db;
-        let mut changes = ::sled::Batch::default();
-        for (key, value) in batch {
-            let old = tree.get(&key).map_err(|error| failed("changing a record", error))?;
-            chunks::split(&mut changes, key, value, old.as_deref());
-        }
-        tree.apply_batch(changes).map_err(|error| failed("changing records", error))
+        self.shared.check_open()?;
+        let written = self.shared.journal.append(batch);
+        self.shared.change_layers(|layers| written.for_each(|(written, at)| layers.enter(written, at)));
+        Ok(())
     }
 
     fn flush(&self) -> Result<(), StoreError> {
-        let open = self.read()?;
-        let open = open.as_ref().ok_or(StoreError::Closed)?;
-        open.db.flush().map_err(|error| failed("flushing", error))?;
-        open.file.sync_data().map_err(|error| failed("syncing the file of the database", error))
+        let shared = &self.shared;
+        shared.check_open()?;
+        if shared.is(&shared.is_damaged) {
+            return Err(failed("making a change durable", "the state is damaged; it is made anew at the next start"));
+        }
+        let end = match shared.journal.sync() {
+            Ok(end) => end,
+            Err(error) => {
+                shared.change_layers(Layers::take_back);
+                return Err(error);
+            }
+        };
+        let size = shared.change_layers(|layers| {
+            layers.keep(end);
+            if layers.size() > shared.options.layer && layers.is_ready() {
+                layers.hand_down();
+            }
+            layers.size()
+        });
+        if size > shared.options.layer {
+            shared.ring();
+        }
+        if size > shared.options.layer * 4 {
+            // sled does not keep up: whoever asks for more waits for it.
+            shared.wait(Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    fn has_room(&self) -> bool {
+        let shared = &self.shared;
+        let is_behind = shared.layers(Layers::size) > shared.options.layer * 8;
+        !is_behind && shared.has_reserve()
+    }
+
+    fn is_sound(&self) -> bool {
+        !self.shared.is(&self.shared.is_damaged)
+    }
+
+    fn scattered(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        applier::scattered(&self.shared)
+    }
+
+    fn usage(&self) -> Result<Option<Usage>, StoreError> {
+        self.shared.check_open()?;
+        usage::of(&self.shared).map(Some)
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        // Also where something panicked: the files must be let go of.
-        let mut open = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Open { db, file, lock: _lock } = open.take().ok_or(StoreError::Closed)?;
-        let flushed = db.flush().map_err(|error| failed("flushing", error));
-        drop(db);
-        file.sync_data().map_err(|error| failed("syncing the file of the database", error))?;
-        flushed.map(drop)
+        self.shared.check_open()?;
+        self.shared.is_closing.store(true, Ordering::Release);
+        self.shared.ring();
+        let applier = self.applier.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended =
+            applier.map_or(Ok(()), |applier| applier.join().map_err(|_| failed("closing", "a thread panicked")));
+        self.shared.is_closed.store(true, Ordering::Release);
+        let closed = self.shared.state.close();
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        ended.and(closed)
     }
 }
 
-fn panicked() -> StoreError {
-    failed("using the database", "it panicked while a batch was applied")
+impl Drop for Journaled {
+    fn drop(&mut self) {
+        if !self.shared.is(&self.shared.is_closed)
+            && let Err(error) = self.close()
+        {
+            tracing::error!(error = %error, "the store could not be closed in order");
+        }
+    }
+}
+
+/// The keys of the state, page by page; ends at an error and keeps it.
+struct Below<'a> {
+    state: &'a State,
+    rest: Range<Vec<u8>>,
+    order: Order,
+    limit: usize,
+    page: std::vec::IntoIter<(Vec<u8>, Stored)>,
+    is_done: bool,
+    error: Option<StoreError>,
+}
+
+impl Iterator for Below<'_> {
+    type Item = (Vec<u8>, Option<Stored>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.len() == 0 && !self.is_done && !self.rest.is_empty() {
+            match self.state.page(&self.rest, self.order, self.limit) {
+                Ok(page) => {
+                    self.is_done = page.len() < self.limit;
+                    match (page.last(), self.order) {
+                        (Some((last, _)), Order::Forward) => self.rest.start = [last.as_slice(), &[0]].concat(),
+                        (Some((last, _)), Order::Reverse) => self.rest.end.clone_from(last),
+                        (None, _) => {}
+                    }
+                    self.page = page.into_iter();
+                }
+                Err(error) => {
+                    self.error = Some(error);
+                    self.is_done = true;
+                }
+            }
+        }
+        self.page.next().map(|(key, stored)| (key, Some(stored)))
+    }
 }

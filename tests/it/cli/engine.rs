@@ -113,7 +113,7 @@ async fn a_file_and_standard_input_are_explained_by_the_rules_as_they_are() {
     message.received at sequenzy  from joe@law.example  “my refund”
       answered by hello (rules/10-hello.yaml:3)
 
-    loop guard: 26 steps, 0 against an answer
+    loop guard: 27 steps, 0 against an answer
       ✓ own_message         not in the ledger of our sends
       ✓ outbound            from the contact
       ✓ own_address         none of 1 own addresses
@@ -138,6 +138,7 @@ async fn a_file_and_standard_input_are_explained_by_the_rules_as_they_are() {
       – many_recipients     the provider answers the sender alone
       ✓ quarantined         no quarantine
       ✓ human_takeover      no person has written in this conversation
+      ✓ too_old             it happened less than 1d ago
       ✓ chain_depth         not caused by us
       ✓ loop_cap            conversation 0 of 2/10m, correspondent 0 of 3/10m, domain 0 of 200/1h
 
@@ -184,11 +185,16 @@ async fn a_dead_letter_is_listed_redriven_and_dropped_on_a_running_and_on_a_stop
     server.settled(&event).await;
     assert_eq!(stage.said(SEQUENZY, "conv_1"), ["Hello Ann"]);
     let twice = server.run(&stage, &["dead", "redrive", &dead[0]]);
-    assert_eq!((twice.code, twice.stderr.contains("delivered, not a dead letter (409)")), (1, true), "{twice:?}");
+    assert_eq!((twice.code, twice.stderr.contains("delivered, not a dead letter")), (1, true), "{twice:?}");
     server.stop().await;
     let shown: serde_json::Value = stage.run(&["dead", "show", &dead[1]]).fine().json();
     assert_eq!(shown["state"], "dead");
-    let dropped = stage.run(&["dead", "drop", &dead[1], "--why", "by phone"]).fine().stdout;
+    assert_eq!(shown["attempts"][0]["answer"]["status"], 400);
+    let would = stage.run(&["dead", "redrive", "--reason", "refused", "--since", "1h", "--dry-run"]).fine().stdout;
+    assert_eq!(would, format!("{}: would redrive\n1 in all; nothing was changed\n", dead[1]));
+    let nobody = stage.run(&["dead", "redrive", "--rule", "nobody"]).fine().stdout;
+    assert_eq!(nobody, "no dead letter is meant by this\n");
+    let dropped = stage.run(&["dead", "drop", "--account", "shop", "--why", "by phone"]).fine().stdout;
     assert_eq!(dropped, format!("{}: dropped\n", dead[1]));
     assert_eq!(stage.run(&["dead", "list"]).fine().stdout, "there are no dead letters\n");
     assert_eq!(stage.run(&["outbox", "show", &dead[1]]).fine().json()["reason"], "by phone");

@@ -12,7 +12,7 @@ fn init_writes_a_folder_in_which_check_and_test_are_fine() {
     let written = run_in(folder.path(), &["init", "mydesk"]).fine().stdout;
     assert!(written.contains("wrote mydesk/rejoinder.yaml"), "{written}");
     let desk = folder.path().join("mydesk");
-    assert_eq!(run_in(&desk, &["check"]).fine().stdout, "fine: 1 rules, 1 sources, 1 accounts, 1 snippets\n");
+    assert_eq!(run_in(&desk, &["check"]).fine().stdout, "fine: 1 rule, 1 source, 1 account, 1 snippet\n");
     let tested = run_in(&desk, &["test", "--coverage"]).fine().stdout;
     assert_eq!(
         tested,

@@ -44,7 +44,7 @@ sources:
 ";
     insta::assert_snapshot!(check(2, "rejoinder.yaml", [misspelt, tab, open]), @"
     rejoinder.yaml:3:3: missing key `api_key`
-    rejoinder.yaml:5:5: unknown key `apikey`; did you mean `api_key`? (known: provider, own_addresses, api_key, sender_profile_id, base_url)
+    rejoinder.yaml:5:5: unknown key `apikey`; did you mean `api_key`? (known: provider, own_addresses, on_unknown, concurrency, quota, api_key, sender_profile_id, base_url)
     rejoinder.yaml:8:5: there is no account `suport`; did you mean `support`? (known: support)
     rejoinder.yaml:9:33: `secrets`: a text is not a list; write `secrets: [ … ]`
 
@@ -52,7 +52,7 @@ sources:
 
     rejoinder.yaml:2:10: the admin listener is reachable from outside; set `admin.token`, or listen on 127.0.0.1
     rejoinder.yaml:4:32: the environment variable `SPRUCE_TOKEN` is not set; set it, or write `${SPRUCE_TOKEN:-default}`
-    rejoinder.yaml:6:3: the source has no `verify`; say how its sender proves who it is (or write `verify: { scheme: none }`)
+    rejoinder.yaml:6:3: the source has no `verify` and no `poll`; say how its sender proves who it is (or write `verify: { scheme: none }`), or how often to look (`poll: { every: 60s }`)
     ");
 }
 
@@ -136,7 +136,7 @@ fn in_snippets() {
     rules/10-first.yaml:9:18: rules/snippets/hours.md:1:15: the template does not compile: syntax error: unexpected end of input, expected end of variable block
     1 fault
 
-    rules/10-first.yaml:9:18: rules/snippets/hours.md:3:7: the template does not compile: unknown variable `customer` (known: event, source, provider, account, conversation, contact, message, state, contact_state, captures, raw)
+    rules/10-first.yaml:9:18: rules/snippets/hours.md:3:7: the template does not compile: unknown variable `customer` (known: event, source, provider, account, conversation, contact, message, delivery, state, contact_state, captures, raw)
     1 fault
 
     rules/10-first.yaml:9:18: rules/snippets/hours.md:1:28: the template does not compile: unknown filter `upcase`
@@ -185,7 +185,7 @@ tests:
     });
     insta::assert_snapshot!(said.join("\n"), @r#"
     rules/20.test.yaml:4:25: unknown key `txt`; did you mean `text`? (known: id, direction, text, full_text, html, subject, from, to, cc, headers, attachments, language, is_automated, author, thread_id, request_id)
-    rules/20.test.yaml:5:5: unknown key `expects`; did you mean `expect`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, steps)
+    rules/20.test.yaml:5:5: unknown key `expects`; did you mean `expect`? (known: name, now, given, after, event, payload, source, expect, blocked, failed, rules, supersedes, steps)
 
     ✗ rules/20.test.yaml:3: hours
         reply.text: expected contains "closed", got

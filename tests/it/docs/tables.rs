@@ -3,7 +3,8 @@
 
 use rejoinder::model::capability::CAPABILITIES;
 use rejoinder::model::{EventKind, Support};
-use rejoinder::provider::{Provider, provider};
+use rejoinder::provider::sandbox::{self, Speaks};
+use rejoinder::provider::{Provider, Registration, provider};
 use rejoinder::rules::guard::{self, Reach};
 use rejoinder::rules::{check, document};
 use rejoinder::{config, yaml};
@@ -11,6 +12,9 @@ use serde_json::Value;
 
 /// The providers that have a column of their own; the sandbox speaks as one of them.
 pub(crate) const COLUMNS: [&str; 5] = ["sequenzy", "fernand", "highlevel", "spruce", "http"];
+
+/// Who shows something.
+const ALL: [Speaks; 4] = [Speaks::Sequenzy, Speaks::Fernand, Speaks::HighLevel, Speaks::Spruce];
 
 /// Keys of the configuration that are one row each: they have a table of their own, or repeat others.
 const WHOLE: [&str; 5] = ["verify", "map", "guard.accounts", "guard.rules", "guard.addresses"];
@@ -24,6 +28,8 @@ pub(crate) fn table(name: &str) -> Result<String, String> {
         Some(("output", of)) => super::outputs::output(of),
         None => match name {
             "providers" => Ok(providers()),
+            "lists" => Ok(lists()),
+            "registration" => Ok(registration()),
             "kinds" => Ok(EventKind::ALL.map(|kind| format!("`{kind}`")).join(", ")),
             "guard" => Ok(steps()),
             "calls" => Ok(calls()),
@@ -77,6 +83,47 @@ fn providers() -> String {
         std::iter::once(format!("`{name}`")).chain(words).collect()
     });
     lines(&head, rows)
+}
+
+/// What each provider shows unasked. The sandbox's settings open every one of them.
+fn lists() -> String {
+    let rows = ALL.into_iter().filter_map(|speaks| {
+        let provider = provider(speaks.as_str())?;
+        let adapter = provider.open(&"docs".into(), &sandbox::settings(speaks, sandbox::BASE_URL)).ok()?;
+        let (lists, word) = (adapter.lists(), |has| if has { "yes" } else { "–" }.to_owned());
+        let names = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let filters = lists.conversations.map_or_else(|| "–".to_owned(), |found| names(found.filters));
+        let statuses = lists.conversations.map_or_else(String::new, |found| names(found.statuses));
+        Some(vec![provider.title().to_owned(), filters, statuses, word(lists.members), word(lists.snippets)])
+    });
+    lines(&["", "Conversations, by", "Statuses", "Members", "Snippets"], rows)
+}
+
+/// How each provider comes to deliver.
+fn registration() -> String {
+    let rows = ALL.into_iter().filter_map(|speaks| {
+        let provider = provider(speaks.as_str())?;
+        let adapter = provider.open(&"docs".into(), &sandbox::settings(speaks, sandbox::BASE_URL)).ok()?;
+        let word = |has: bool, yes: &str, no: &str| if has { yes } else { no }.to_owned();
+        let cells = match adapter.registration() {
+            Registration::Api(endpoints) => {
+                let events: Vec<String> = endpoints.events().iter().map(|event| format!("`{event}`")).collect();
+                let can = endpoints.abilities();
+                vec![
+                    "by its API".to_owned(),
+                    if events.is_empty() { "all; there is no choice".to_owned() } else { events.join(", ") },
+                    word(can.test, "yes", "–"),
+                    word(can.secrets, "a second secret", "a second endpoint"),
+                    word(can.stored, "yes", "–"),
+                ]
+            }
+            Registration::ByHand(_) => {
+                ["by a person; the steps are printed", "", "–", "–", "–"].map(str::to_owned).to_vec()
+            }
+        };
+        Some(std::iter::once(provider.title().to_owned()).chain(cells).collect())
+    });
+    lines(&["", "Registered", "Events", "`test`", "`rotate` makes", "Keeps its events"], rows)
 }
 
 /// A provider's page: the same with reasons.

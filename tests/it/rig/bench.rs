@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 use jiff::SignedDuration;
+use rejoinder::clock::Clock;
 use rejoinder::engine::Engine;
 use rejoinder::http::{Client, Egress, Http};
 use rejoinder::model::{AccountName, Decision, Delivery, EventId, Outcome, Send as OutgoingSend, SendId, SourceName};
 use rejoinder::outbox::RetryPolicy;
 use rejoinder::pipeline::{self, Received, Step};
+use rejoinder::provider::Metered;
 use rejoinder::provider::sandbox::{EntryKind, Incoming, Limits, Sandbox, Speaks};
 use rejoinder::secret::Secret;
 use rejoinder::signature::{Signing, generate_ed25519};
@@ -33,11 +35,14 @@ pub(crate) struct Setup {
     pub(crate) change: fn(&mut Value),
     /// When a send is tried again.
     pub(crate) retry: RetryPolicy,
+    /// Whether accounts have rate budgets and breakers, by the clock of the test. A call that has to wait inside a send
+    /// waits by the machine's clock.
+    pub(crate) is_gated: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { rules: &[], change: |_| {}, retry: RetryPolicy::default() }
+        Self { rules: &[], change: |_| {}, retry: RetryPolicy::default(), is_gated: false }
     }
 }
 
@@ -49,6 +54,7 @@ pub(crate) struct Bench {
     pub(crate) wire: Arc<Wire>,
     config: Value,
     retry: RetryPolicy,
+    is_gated: bool,
     key: Secret,
     folder: TempDir,
     _hosted: watch::Sender<bool>,
@@ -74,8 +80,9 @@ impl Bench {
         (setup.change)(&mut config);
         std::fs::write(folder.path().join("rejoinder.yaml"), config.to_string()).unwrap();
         let wire = Wire::new(time.clone());
-        let engine = open(&config, &folder, &time, &wire, setup.retry).await;
-        Self { engine, sandbox, time, wire, config, retry: setup.retry, key, folder, _hosted: hosted }
+        let Setup { retry, is_gated, .. } = setup;
+        let engine = open(&config, &folder, &time, &wire, retry, is_gated).await;
+        Self { engine, sandbox, time, wire, config, retry, is_gated, key, folder, _hosted: hosted }
     }
 
     /// The file that commands are given.
@@ -90,7 +97,7 @@ impl Bench {
 
     /// A new engine on the folder.
     pub(crate) async fn open(&mut self) {
-        self.engine = open(&self.config, &self.folder, &self.time, &self.wire, self.retry).await;
+        self.engine = open(&self.config, &self.folder, &self.time, &self.wire, self.retry, self.is_gated).await;
     }
 
     /// A message arrives at the provider, and its webhook here.
@@ -197,21 +204,31 @@ impl Bench {
     }
 }
 
-async fn open(config: &Value, folder: &TempDir, time: &Time, wire: &Arc<Wire>, retry: RetryPolicy) -> Arc<Engine> {
+async fn open(
+    config: &Value,
+    folder: &TempDir,
+    time: &Time,
+    wire: &Arc<Wire>,
+    retry: RetryPolicy,
+    is_gated: bool,
+) -> Arc<Engine> {
     let settings = config::load_text("rejoinder.yaml", &config.to_string(), folder.path(), Vec::new());
     let settings = settings.unwrap_or_else(|faults| panic!("{faults}"));
     let book = app::load_book(&settings).unwrap_or_else(|faults| panic!("{faults}"));
     let mut egress = Egress::default();
     settings.accounts.iter().flat_map(|account| account.adapter.base_urls()).for_each(|url| egress.allow(&url));
     settings.hooks.values().for_each(|hook| egress.allow(hook.url()));
-    // Without the rate budgets, which wait by the machine's clock.
     let client: Arc<dyn Http> = Arc::new(Client::new(egress, settings.provider_timeout).unwrap());
     let store = app::open_store(&settings.store).await.unwrap();
     store.keep_book(book.hash(), book.kept()).await.unwrap();
     let mut engine = app::build(settings, book, store, time.clock()).unwrap();
     engine.retry = retry;
-    for account in engine.accounts.values_mut() {
-        account.http = Arc::new(Watched { inner: Arc::clone(&client), wire: Arc::clone(wire) });
+    for (name, account) in &mut engine.accounts {
+        let watched = Arc::new(Watched { inner: Arc::clone(&client), wire: Arc::clone(wire) });
+        account.http = match is_gated {
+            true => Metered::new(name.clone(), watched, account.adapter.as_ref(), time.clock()),
+            false => Metered::free(watched, Clock::system()),
+        };
     }
     Arc::new(engine)
 }

@@ -65,13 +65,7 @@ pub(crate) async fn host(sandbox: &Sandbox, clock: Clock, pause: Duration) -> (S
     };
     let router = server::sandbox_router(sandbox.clone(), clock).layer(axum::middleware::from_fn(answer_late));
     let minute = Duration::from_secs(60);
-    let limits = Limits {
-        max_body: 1 << 20,
-        max_headers: 1 << 16,
-        concurrency: 256,
-        header_timeout: minute,
-        request_timeout: minute,
-    };
+    let limits = Limits { concurrency: 256, header_timeout: minute, request_timeout: minute, ..Limits::default() };
     tokio::spawn(server::serve(listening, router, limits, stopped));
     (address, stop)
 }
@@ -89,7 +83,7 @@ fn configuration(sandbox: SocketAddr, highlevel_key: &str) -> Value {
         "admin": { "listen": "127.0.0.1:0" },
         "store": "sled:./data",
         "rules": "./rules",
-        "limits": { "provider_timeout": "1s" },
+        "limits": { "provider_timeout": "1s", "reorder_window": "0s" },
         "members": { "dr-lee": { "spruce": "entity_0D4QABCC06000", "fernand": "42", "highlevel": "sbxUserLee" } },
         "accounts": {}, "sources": {},
     });

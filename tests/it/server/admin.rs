@@ -200,3 +200,35 @@ rules:
         server.logs(counted).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_driven_again_or_dropped_by_what_names_them() {
+    let stage = Stage::set().await;
+    let server = stage.serve().await;
+    let mut ids = Vec::new();
+    for conversation in ["t_1", "t_2", "t_3"] {
+        ids.push(dead_letter(&stage, &server, conversation).await);
+    }
+    for (body, status, words) in [
+        (json!({}), 422, "say which"),
+        (json!({ "reasn": "x" }), 422, "reasn"),
+        (json!({ "rule": "nobody" }), 404, "there is no rule `nobody`"),
+        (json!({ "all": true, "since": "soon" }), 422, "since"),
+    ] {
+        let (found, detail) = problem(&server.tell("/api/v1/dead/redrive", Some(&body)).await);
+        assert!(found == status && detail.contains(words), "{body}: {found} {detail}");
+    }
+    let (status, detail) = problem(&server.tell("/api/v1/dead/drop", Some(&json!({ "all": true }))).await);
+    assert!(status == 422 && detail.contains("`why` is missing"), "{detail}");
+    let asked = json!({ "reason": "REFUSED: 400", "dry_run": true });
+    let would = server.tell("/api/v1/dead/redrive", Some(&asked)).await.json();
+    assert_eq!(would, json!({ "status": "dry_run", "sends": ids, "left": [], "more": false }));
+    assert_eq!(dead(&server).await.len(), 3);
+    let renewed = server.tell("/api/v1/dead/redrive", Some(&json!({ "conversation": "t_1", "renew_key": true }))).await;
+    assert_eq!(renewed.json()["sends"], json!([ids[0]]));
+    let send = server.get(&format!("/api/v1/outbox/{}", ids[0])).await.json();
+    assert_eq!(send["idempotency_key"], format!("{}.r2", ids[0]));
+    let dropped = server.tell("/api/v1/dead/drop", Some(&json!({ "account": "clinic", "why": "too late" }))).await;
+    assert_eq!(dropped.json(), json!({ "status": "dropped", "sends": ids[1..], "left": [], "more": false }));
+    assert_eq!(dead(&server).await, Vec::<Value>::new());
+}

@@ -122,3 +122,25 @@ async fn a_form_is_read_as_an_object_of_its_fields() {
     assert!(sent.starts_with("200 {\"status\":\"accepted\""), "{sent}");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_multipart_form_is_read_like_any_other_and_of_a_file_its_name() {
+    let stage = stage().await;
+    let server = stage.serve().await;
+    let part =
+        |head: &str, content: &str| format!("--x1\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n");
+    let stamp = sealed(&stage, "mail", "{}")["signature"].take();
+    let mut parts = vec![part("name=\"subject\"", "Grüße"), part("name=\"attachment-1\"; filename=\"a.pdf\"", "%PDF")];
+    for name in ["timestamp", "token", "signature"] {
+        parts.push(part(&format!("name=\"{name}\""), stamp[name].as_str().unwrap()));
+    }
+    let form = parts.concat();
+    let headers = [("Content-Type".to_owned(), "multipart/form-data; boundary=x1".to_owned())];
+    let cut = server.post("mail", &headers, &form).await;
+    assert_eq!(problem(&cut).0, 401);
+    let answer = server.post("mail", &headers, &format!("{form}--x1--\r\n")).await;
+    assert_eq!(answer.json()["status"], "accepted");
+    let raw = &events(&server, "mail").await[0]["event"]["raw"];
+    assert_eq!((&raw["subject"], &raw["attachment-1"]), (&json!("Grüße"), &json!("a.pdf")));
+    server.stop().await;
+}

@@ -2,34 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt;
-
 use super::{head, hear, problem, say};
-use crate::stage::{SOURCES, Stage, text, until};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn more_deliveries_at_once_than_there_are_places_get_429_and_can_come_again() {
-    let stage = Stage::with("limits: { concurrency: 1 }\n").await;
-    let server = stage.serve().await;
-    let body = stage.arrive(SOURCES[0].1, "conv_1", "hi").to_string();
-    let headers = stage.sign("shop", &body);
-    let (first, rest) = body.split_at(1);
-    let framing = format!("Content-Length: {}", body.len());
-    let mut slow = say(server.public, format!("{}{first}", head("shop", &headers, &framing)).as_bytes()).await;
-    let other = stage.arrive(SOURCES[3].1, "t_1", "hi").to_string();
-    let shed = until("a delivery is shed", async || {
-        let answer = server.post("clinic", &[], &other).await;
-        (answer.status == 429).then_some(answer)
-    })
-    .await;
-    assert_eq!(problem(&shed), (429, "too many deliveries at once".to_owned()));
-    assert_eq!(shed.header("retry-after"), Some("5"));
-    slow.write_all(rest.as_bytes()).await.unwrap();
-    let answer = hear(slow).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    let again = server.post("clinic", &stage.sign("clinic", &other), &other).await;
-    assert_eq!((again.status, &again.json()["status"]), (200, &"accepted".into()), "{}", text(&again));
-}
+use crate::stage::{SOURCES, Stage, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_finish_his_headers_is_cut_off() {
@@ -48,7 +22,7 @@ async fn who_does_not_finish_his_body_is_answered_408_and_gives_up_his_place() {
     let server = stage.serve().await;
     let answer =
         hear(say(server.public, format!("{}x", head("shop", &[], "Content-Length: 9")).as_bytes()).await).await;
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("application/problem+json"), "{answer}");
     let body = stage.arrive(SOURCES[0].1, "conv_1", "hi").to_string();
     server.deliver(&stage, "shop", &body).await;
 }
@@ -65,6 +39,22 @@ async fn headers_beyond_the_limit_are_431() {
     let answer =
         hear(say(server.public, head("shop", &[], &format!("{many}Content-Length: 0")).as_bytes()).await).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_fit_into_the_buffer_are_measured_as_well() {
+    let stage = Stage::with("limits: { max_headers: 2KiB }\n").await;
+    let server = stage.serve().await;
+    let body = stage.arrive(SOURCES[0].1, "conv_1", "hi").to_string();
+    for (length, status) in [(4096, 431), (16, 200)] {
+        let mut headers = stage.sign("shop", &body);
+        headers.push(("X-Large".to_owned(), "x".repeat(length)));
+        let answer = server.post("shop", &headers, &body).await;
+        assert_eq!(answer.status, status, "{}", text(&answer));
+        if status == 431 {
+            assert_eq!(problem(&answer).1, "the headers are larger than 2048 bytes");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

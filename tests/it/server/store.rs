@@ -9,14 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use rejoinder::app;
 use rejoinder::clock::Clock;
 use rejoinder::model::{
-    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Quarantine,
-    QuarantineId, Scope, Send as OutgoingSend, SendId, WindowKey,
+    AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Position,
+    Quarantine, QuarantineId, Scope, Send as OutgoingSend, SendId, SourceName, WindowKey,
 };
 use rejoinder::secret::Secret;
 use rejoinder::server::{self, Listening, Shared};
 use rejoinder::store::{
-    self, Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, SendClaim, SendQuery, Store, StoreError,
-    StoredEvent,
+    self, Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, Progress, SendClaim, SendQuery, Store,
+    StoreError, StoredEvent, Usage,
 };
 use tokio::sync::watch;
 
@@ -25,28 +25,34 @@ use crate::stage::{SOURCES, Stage, any, ask, post};
 
 /// How a store behaves that is asked to keep an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mood {
+pub(super) enum Mood {
     Well,
     Failing,
     /// It takes its time.
     Holding,
+    /// So it does with every question.
+    Stuck,
 }
 
 /// A store in memory, with moods.
-struct Moody {
+pub(super) struct Moody {
     store: Arc<dyn Store>,
-    mood: watch::Sender<Mood>,
+    pub(super) mood: watch::Sender<Mood>,
     /// How many events it has been asked to keep.
-    asked: watch::Sender<usize>,
+    pub(super) asked: watch::Sender<usize>,
 }
 
 impl Moody {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             store: store::memory::open(),
             mood: watch::Sender::new(Mood::Well),
             asked: watch::Sender::new(0),
         })
+    }
+
+    async fn wait_while(&self, moods: &[Mood]) {
+        let _ = self.mood.subscribe().wait_for(|mood| !moods.contains(mood)).await;
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -61,7 +67,7 @@ impl Moody {
 impl Store for Moody {
     async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
         self.asked.send_modify(|asked| *asked += 1);
-        let _ = self.mood.subscribe().wait_for(|mood| *mood != Mood::Holding).await;
+        self.wait_while(&[Mood::Holding, Mood::Stuck]).await;
         self.check()?;
         self.store.accept(event).await
     }
@@ -71,7 +77,20 @@ impl Store for Moody {
         self.store.redeem(token, event).await
     }
 
+    async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<u64, StoreError> {
+        self.store.export(into, progress).await
+    }
+
+    async fn import(&self, from: Box<dyn std::io::Read + Send>, progress: Progress) -> Result<u64, StoreError> {
+        self.store.import(from, progress).await
+    }
+
+    async fn usage(&self) -> Result<Option<Usage>, StoreError> {
+        self.store.usage().await
+    }
+
     async fn counts(&self) -> Result<Counts, StoreError> {
+        self.wait_while(&[Mood::Stuck]).await;
         self.check()?;
         self.store.counts().await
     }
@@ -106,6 +125,9 @@ impl Store for Moody {
         self.store.next_due(account).await
     }
 
+    async fn next_undecided(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_undecided().await
+    }
     async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
         self.store.event(id).await
     }
@@ -118,12 +140,23 @@ impl Store for Moody {
         self.store.sends(query).await
     }
 
+    async fn keep_position(&self, source: &SourceName, position: &Position) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.keep_position(source, position).await
+    }
+    async fn position(&self, source: &SourceName) -> Result<Option<Position>, StoreError> {
+        self.store.position(source).await
+    }
     async fn redrive(&self, id: &SendId, key: Key, hand: &Hand) -> Result<Changed, StoreError> {
         self.store.redrive(id, key, hand).await
     }
     async fn release(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
         self.store.release(id, hand).await
     }
+    async fn confirm(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
+        self.store.confirm(id, hand).await
+    }
+
     async fn drop_send(&self, id: &SendId, hand: &Hand) -> Result<Changed, StoreError> {
         self.store.drop_send(id, hand).await
     }
@@ -168,13 +201,13 @@ impl Store for Moody {
 }
 
 /// The two listeners over a store, without the loops that decide and deliver.
-struct Sockets {
-    public: SocketAddr,
+pub(super) struct Sockets {
+    pub(super) public: SocketAddr,
     admin: SocketAddr,
     _stop: watch::Sender<bool>,
 }
 
-async fn listen(stage: &Stage, store: Arc<Moody>) -> Sockets {
+pub(super) async fn listen(stage: &Stage, store: Arc<Moody>) -> Sockets {
     let settings = stage.settings();
     let (limits, token, book) = (settings.limits, settings.admin_token.clone(), app::load_book(&settings).unwrap());
     let engine = app::build(settings, book, store, Clock::system()).unwrap();
@@ -223,6 +256,29 @@ async fn vector_13_an_event_that_could_not_be_kept_is_refused_and_its_repeat_is_
         store.mood.send_replace(Mood::Well);
         let again = post(sockets.public, source, &headers, &body).await;
         assert_eq!((again.status, &again.json()["status"]), (200, &"accepted".into()), "{source}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_hangs_is_no_reason_to_keep_a_sender_waiting() {
+    let stage = Stage::with("limits: { request_timeout: 1s }").await;
+    let store = Moody::new();
+    let sockets = listen(&stage, Arc::clone(&store)).await;
+    let cases = [Mood::Holding, Mood::Stuck].into_iter().flat_map(|mood| SOURCES.map(|it| (mood, it)));
+    for (mood, (source, speaks)) in cases {
+        store.mood.send_replace(mood);
+        let body = stage.arrive(speaks, "1001", "hi").to_string();
+        let headers = stage.sign(source, &body);
+        let refused = post(sockets.public, source, &headers, &body).await;
+        // Never 408, after which HighLevel does not try again.
+        let status = if source == "crm" { 429 } else { 503 };
+        assert_eq!(problem(&refused), (status, "the event could not be kept; send it again".to_owned()), "{source}");
+        assert_eq!(ask(sockets.public, Method::GET, "/healthz", None).await.status, 200);
+    }
+    let detail = "there was no answer within `limits.request_timeout`; what was asked for may still have been done";
+    for (address, path) in [(sockets.admin, "/api/v1/status"), (sockets.public, "/readyz")] {
+        let answer = ask(address, Method::GET, path, None).await;
+        assert_eq!(problem(&answer), (503, detail.to_owned()), "{path}");
     }
 }
 

@@ -10,10 +10,10 @@ use crate::http::{CallError, Http, Request, Response};
 use crate::model::action::Paged;
 use crate::model::{AccountName, Action, Assign, Draft, Event, Note, Outcome, Reply, SnippetCall, TagChange};
 use crate::provider::conformance::{NoVault, event, normalise, run, send};
-use crate::provider::{Adapter, Call, Mapping, Normalised, ReadBack, provider};
+use crate::provider::{Adapter, Call, Mapping, Normalised, ReadBack, Reading, provider};
 
 /// The way from an adapter to the sandbox without a socket.
-struct Wire(Sandbox);
+pub(super) struct Wire(pub(super) Sandbox);
 
 #[async_trait]
 impl Http for Wire {
@@ -37,14 +37,14 @@ impl Http for Wire {
     }
 }
 
-struct Session {
-    sandbox: Sandbox,
-    adapter: Arc<dyn Adapter>,
+pub(super) struct Session {
+    pub(super) sandbox: Sandbox,
+    pub(super) adapter: Arc<dyn Adapter>,
     event: Event,
 }
 
 /// A message that has arrived at a provider and been read by its real adapter.
-fn session(who: Speaks) -> Session {
+pub(super) fn session(who: Speaks) -> Session {
     let sandbox = Sandbox::new(Limits::Off);
     let account = json!({ "speaks": who });
     let adapter = provider("sandbox").unwrap().open(&AccountName::from("try"), &account).unwrap();
@@ -53,7 +53,7 @@ fn session(who: Speaks) -> Session {
     Session { event: event(read(&*adapter, &payload), payload), sandbox, adapter }
 }
 
-fn read(adapter: &dyn Adapter, payload: &Value) -> Draft {
+pub(super) fn read(adapter: &dyn Adapter, payload: &Value) -> Draft {
     match normalise(adapter, payload) {
         Normalised::Event(draft) => *draft,
         Normalised::Unreadable(reason) => panic!("{reason}: {payload}"),
@@ -61,20 +61,34 @@ fn read(adapter: &dyn Adapter, payload: &Value) -> Draft {
 }
 
 impl Session {
-    fn deliver(&self, action: Action) -> Outcome {
+    pub(super) fn deliver(&self, action: Action) -> Outcome {
         let (mut send, http) = (send(action), Wire(self.sandbox.clone()));
         send.idempotency_key = format!("{:?}", send.action);
         send.idempotency_key.truncate(100);
-        let call =
-            Call { send: &send, event: &self.event, may_have_landed: false, now: now(), http: &http, vault: &NoVault };
+        let call = Call {
+            send: &send,
+            event: &self.event,
+            may_have_landed: false,
+            taken: &[],
+            now: now(),
+            http: &http,
+            vault: &NoVault,
+        };
         run(self.adapter.deliver(&call))
     }
 
     fn read_back(&self, action: Action) -> ReadBack {
         let (send, http) = (send(action), Wire(self.sandbox.clone()));
         let later = now() + SignedDuration::from_mins(1);
-        let call =
-            Call { send: &send, event: &self.event, may_have_landed: false, now: later, http: &http, vault: &NoVault };
+        let call = Call {
+            send: &send,
+            event: &self.event,
+            may_have_landed: false,
+            taken: &[],
+            now: later,
+            http: &http,
+            vault: &NoVault,
+        };
         run(self.adapter.read_back(&call))
     }
 
@@ -83,11 +97,11 @@ impl Session {
     }
 }
 
-fn reply(text: &str) -> Action {
+pub(super) fn reply(text: &str) -> Action {
     Action::Reply(Reply { text: text.to_owned(), html: format!("<p>{text}</p>"), ..Reply::default() })
 }
 
-fn note(text: &str, page: Option<&str>) -> Action {
+pub(super) fn note(text: &str, page: Option<&str>) -> Action {
     let paged = page.map(|id| Paged { alias: "dr-lee".to_owned(), id: id.to_owned() });
     let page = paged.into_iter().collect();
     Action::Note(Note { text: text.to_owned(), html: format!("<p>{text}</p>"), page, ..Note::default() })
@@ -192,11 +206,14 @@ fn our_own_webhooks_are_read_as_sent_by_us() {
 
 #[test]
 fn members_and_snippets_are_listed() {
-    for (who, members, snippets) in [(Speaks::Fernand, 2, 2), (Speaks::Spruce, 4, 2)] {
+    for (who, members, snippets) in [(Speaks::Fernand, 2, 2), (Speaks::HighLevel, 2, 0), (Speaks::Spruce, 4, 2)] {
         let session = session(who);
         let http = Wire(session.sandbox.clone());
-        assert_eq!(run(session.adapter.members(&http)).unwrap().len(), members, "{who:?}");
-        assert_eq!(run(session.adapter.snippets(&http)).unwrap().len(), snippets, "{who:?}");
+        let read = Reading { http: &http, vault: &NoVault, now: now() };
+        assert_eq!(run(session.adapter.members(&read, None)).unwrap().items.len(), members, "{who:?}");
+        let found = run(session.adapter.snippets(&read, None)).map(|page| page.items.len());
+        assert_eq!(found.is_ok(), session.adapter.lists().snippets, "{who:?}");
+        assert_eq!(found.unwrap_or_default(), snippets, "{who:?}");
     }
 }
 

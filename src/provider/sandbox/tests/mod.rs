@@ -2,6 +2,8 @@
 
 mod adapters;
 mod behaviour;
+mod endpoints;
+mod listing;
 mod strictness;
 
 use http::{HeaderName, HeaderValue};

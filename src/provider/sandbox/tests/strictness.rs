@@ -227,3 +227,51 @@ fn spruce_is_strict() {
         ],
     );
 }
+
+#[test]
+fn every_list_wants_its_credentials_and_knows_its_parameters() {
+    let lists = [
+        (Speaks::Sequenzy, "/sequenzy/api/v1/conversations", 401, 400),
+        (Speaks::Sequenzy, "/sequenzy/api/v1/conversations/conv_1", 401, 400),
+        (Speaks::Fernand, "/fernand/conversations", 401, 400),
+        (Speaks::Fernand, "/fernand/conversations/12345/messages", 401, 400),
+        (Speaks::HighLevel, "/highlevel/conversations/search?locationId=sandboxLocation", 401, 422),
+        (Speaks::HighLevel, "/highlevel/conversations/conversation1/messages", 401, 422),
+        (Speaks::Spruce, "/spruce/v1/conversations", 403, 400),
+        (Speaks::Spruce, "/spruce/v1/conversations/t_1/items", 403, 400),
+        (Speaks::Spruce, "/spruce/v1/organization/members", 403, 400),
+        (Speaks::Spruce, "/spruce/v1/savedmessages", 403, 400),
+    ];
+    for (who, path, unauthorised, refused) in lists {
+        let line = format!("GET {path}");
+        let more = if path.contains('?') { '&' } else { '?' };
+        assert_eq!(ask(&sandbox(), who, &line, Value::Null).status, 200, "{line}");
+        let other = [("authorization", "Bearer other"), ("x-api-key", "other"), ("version", "2021-04-15")];
+        assert_eq!(ask_with(&sandbox(), &line, &other, &Value::Null).status, unauthorised, "{line}");
+        assert_eq!(ask(&sandbox(), who, &format!("{line}{more}colour=red"), Value::Null).status, refused, "{line}");
+    }
+}
+
+#[test]
+fn lists_refuse_what_is_out_of_bounds() {
+    let (sequenzy, fernand) = ("GET /sequenzy/api/v1/conversations", "GET /fernand/conversations");
+    let (search, spruce) = ("GET /highlevel/conversations/search?locationId=", "GET /spruce/v1/conversations");
+    for (who, line, expected) in [
+        (Speaks::Sequenzy, format!("{sequenzy}?unread=maybe"), 400),
+        (Speaks::Sequenzy, format!("{sequenzy}?page=0"), 400),
+        (Speaks::Sequenzy, format!("{sequenzy}?status=open&status=closed"), 400),
+        (Speaks::Fernand, format!("{fernand}?cursor=none"), 400),
+        (Speaks::Fernand, "GET /fernand/contacts/9".to_owned(), 404),
+        (Speaks::HighLevel, format!("{search}other"), 401),
+        (Speaks::HighLevel, format!("{search}sandboxLocation&status=open"), 422),
+        (Speaks::HighLevel, format!("{search}sandboxLocation&startAfterDate=now"), 422),
+        (Speaks::HighLevel, format!("{search}sandboxLocation&limit=101"), 422),
+        (Speaks::HighLevel, "GET /highlevel/users/?locationId=sandboxLocation".to_owned(), 401),
+        (Speaks::Spruce, format!("{spruce}?startFrom=2026-01-01T00:00:00Z&paginationToken=1"), 400),
+        (Speaks::Spruce, format!("{spruce}?startFrom=yesterday"), 400),
+        (Speaks::Spruce, format!("{spruce}?orderBy=title"), 400),
+        (Speaks::Spruce, format!("{spruce}?pageSize=201"), 400),
+    ] {
+        assert_eq!(ask(&sandbox(), who, &line, Value::Null).status, expected, "{line}");
+    }
+}

@@ -298,7 +298,7 @@ fn a_rule_has_a_due_window_of_its_own_and_old_mail_gets_no_new_answer() {
     let mut own = surroundings();
     let over = Overrides { due_window: Some(SignedDuration::from_hours(1)), ..Overrides::default() };
     own.guard.rules.insert("eager".to_owned(), over);
-    let mut play = Play::of(book(&[("rules.yaml", &rules(EAGER))], own));
+    let mut play = Play::of(book(&[("rules.yaml", &rules(EAGER))], own.clone()));
     let hour = SignedDuration::from_hours(1);
     let leaves_until = |decision: &Decision| decision.sends[0].expires.unwrap();
     let decision = play.decide(json!({ "message": { "id": "m1", "text": "x" } }));
@@ -308,6 +308,14 @@ fn a_rule_has_a_due_window_of_its_own_and_old_mail_gets_no_new_answer() {
     let mut event = event(written, play.book.surroundings(), 9, play.now);
     event.at = old;
     let facts = play.world.facts(&play.book, event, play.now);
-    let (_, decision) = play.world.decide(&play.book, facts, Depth::Matched);
+    let (_, decision) = play.world.decide(&play.book, facts.clone(), Depth::Matched);
+    assert!(decision.sends.is_empty(), "it is older than guard.answer_max_age");
+    let marking = "  - name: mark\n    do:\n      - note: { text: Seen }\n      - tag: { add: [seen] }\n";
+    let marking = book(&[("rules.yaml", &rules(marking))], own.clone());
+    let (_, decision) = play.world.decide(&marking, facts.clone(), Depth::Matched);
+    assert!(decision.sends.is_empty(), "nor are there notes and tags long after");
+    own.guard.answer_max_age = SignedDuration::ZERO;
+    let book = book(&[("rules.yaml", &rules(EAGER))], own);
+    let (_, decision) = play.world.decide(&book, facts, Depth::Matched);
     assert!(leaves_until(&decision) < play.now, "it is called off as `expired` when it is about to leave");
 }

@@ -1,6 +1,7 @@
 //! Deciding reads nothing but its facts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -131,7 +132,7 @@ fn the_id_of_a_send_depends_on_event_rule_and_place() {
     };
     let facts = facts(json!({}));
     let mut other = facts.clone();
-    other.event.id = "evt_2".into();
+    Arc::make_mut(&mut other.event).id = "evt_2".into();
     let all: Vec<String> = [ids("a", &facts), ids("b", &facts), ids("a", &other)].concat();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 6);
     assert_eq!(ids("a", &facts), ids("a", &facts));

@@ -1,5 +1,6 @@
 //! Nothing that a hard block stops is ever answered, whatever rules and settings say.
 
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
@@ -89,7 +90,7 @@ fn harmless() -> impl Strategy<Value = (String, String)> {
 
 fn facts_with(headers: Headers, kind: &str) -> Facts {
     let mut facts = facts(json!({ "kind": kind, "message": { "text": "hi" } }));
-    if let Some(message) = &mut facts.event.message {
+    if let Some(message) = &mut Arc::make_mut(&mut facts.event).message {
         message.headers = Some(headers);
     }
     facts

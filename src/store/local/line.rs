@@ -1,0 +1,160 @@
+//! A key and its value as a line of JSON: how the state is exported, imported and kept in snapshots. A line says its kind in
+//! words, so that a store of another make can read it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::keys::{KINDS, Shape};
+use super::record::VERSION;
+use crate::store::StoreError;
+
+/// One key with its value.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::store) struct Line {
+    /// The word for the kind of key.
+    kind: String,
+    /// What follows the letter of the kind, where it is a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// What follows the letter of the kind, where it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    /// The value, where it is JSON of the version that this program writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<Box<RawValue>>,
+    /// The value in base64, where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+    /// Where a store keeps the value, in its own words; only in its own snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<Box<RawValue>>,
+}
+
+/// What stands for the value of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::store) enum Content {
+    /// The value itself.
+    Value(Vec<u8>),
+    /// Where it is, as JSON.
+    At(String),
+}
+
+impl Line {
+    /// The line of a key.
+    pub(in crate::store) fn new(key: &[u8], content: &Content) -> Result<Self, StoreError> {
+        let (kind, name, number) = parts(key).ok_or_else(|| corrupt("a key of an unknown kind"))?;
+        let mut line = Self { kind: kind.to_owned(), name, number, value: None, bytes: None, at: None };
+        match content {
+            Content::At(json) => line.at = raw(json.clone()),
+            Content::Value(value) => {
+                let json = value.split_first().filter(|(version, _)| **version == VERSION);
+                let json = json.and_then(|(_, json)| String::from_utf8(json.to_vec()).ok()).and_then(raw);
+                match json {
+                    Some(json) => line.value = Some(json),
+                    None => line.bytes = Some(STANDARD.encode(value)),
+                }
+            }
+        }
+        Ok(line)
+    }
+
+    /// The key of the line.
+    pub(in crate::store) fn key(&self) -> Result<Vec<u8>, StoreError> {
+        let known = KINDS.iter().find(|(_, word, _)| *word == self.kind);
+        let (letter, _, shape) = known.ok_or_else(|| corrupt(&format!("`{}` is not a kind of record", self.kind)))?;
+        let mut key = vec![*letter];
+        let fits = match shape {
+            Shape::Alone => self.name.is_none() && self.number.is_none(),
+            Shape::Numbered => self.name.is_none() && self.number.is_some(),
+            Shape::Named => self.name.is_some() && self.number.is_none(),
+            Shape::Both => self.name.is_some() && self.number.is_some(),
+        };
+        if !fits {
+            return Err(corrupt(&format!("a record of kind `{}` is named in another way", self.kind)));
+        }
+        key.extend(self.name.iter().flat_map(|name| name.bytes()));
+        key.extend(self.number.iter().flat_map(|number| number.to_be_bytes()));
+        Ok(key)
+    }
+
+    /// What stands for the value.
+    pub(in crate::store) fn content(&self) -> Result<Content, StoreError> {
+        match (&self.value, &self.bytes, &self.at) {
+            (Some(json), None, None) => Ok(Content::Value([&[VERSION], json.get().as_bytes()].concat())),
+            (None, Some(bytes), None) => {
+                STANDARD.decode(bytes).map(Content::Value).map_err(|_| corrupt("`bytes` that are not base64"))
+            }
+            (None, None, Some(at)) => Ok(Content::At(at.get().to_owned())),
+            (None, None, None) => Ok(Content::Value(Vec::new())),
+            _ => Err(corrupt(&format!("a record of kind `{}` with two values", self.kind))),
+        }
+    }
+}
+
+/// The word for the kind of a key.
+pub(in crate::store) fn kind_of(key: &[u8]) -> &'static str {
+    parts(key).map_or("unknown", |(kind, ..)| kind)
+}
+
+fn raw(json: String) -> Option<Box<RawValue>> {
+    RawValue::from_string(json).ok()
+}
+
+fn parts(key: &[u8]) -> Option<(&'static str, Option<String>, Option<u64>)> {
+    let (letter, rest) = key.split_first()?;
+    let (_, word, shape) = *KINDS.iter().find(|(known, ..)| known == letter)?;
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
+    Some(match shape {
+        Shape::Alone => rest.is_empty().then_some((word, None, None))?,
+        Shape::Numbered => (word, None, Some(number(rest)?)),
+        Shape::Named => (word, Some(text(rest)?), None),
+        Shape::Both => {
+            let (name, last) = rest.split_at_checked(rest.len().checked_sub(8)?)?;
+            (word, Some(text(name)?), Some(number(last)?))
+        }
+    })
+}
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt { what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{keys, record};
+    use super::*;
+    use crate::model::LaneKey;
+
+    #[test]
+    fn a_line_is_the_key_and_the_value_again() {
+        let lane = LaneKey::from("lane");
+        for (key, content) in [
+            (keys::header(), Content::Value(record::write(&7).unwrap())),
+            (keys::event(300), Content::Value(record::write("text").unwrap())),
+            (keys::in_lane(&lane, 12), Content::Value(Vec::new())),
+            (keys::conversation(&lane), Content::Value(b"\x02not json".to_vec())),
+            (keys::decision(1), Content::At("{\"segment\":1}".to_owned())),
+        ] {
+            let json = serde_json::to_string(&Line::new(&key, &content).unwrap()).unwrap();
+            let line: Line = serde_json::from_str(&json).unwrap();
+            assert_eq!((line.key().unwrap(), line.content().unwrap()), (key, content), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_line_is_told() {
+        for (json, told) in [
+            (r#"{"kind":"evnt","number":1}"#, "`evnt` is not a kind of record"),
+            (r#"{"kind":"event","name":"1"}"#, "a record of kind `event` is named in another way"),
+            (r#"{"kind":"event","number":1,"bytes":"*"}"#, "`bytes` that are not base64"),
+        ] {
+            let line: Line = serde_json::from_str(json).unwrap();
+            let error = line.key().map(drop).and(line.content().map(drop)).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Removing what points at something that is gone, after a salvage: so that the store can be opened, and every loss has a
+//! name.
+
+use std::sync::Arc;
+
+use super::record::{self, EventPlace};
+use super::{keys, list};
+use crate::model::{Event, EventId, Send, SendId};
+use crate::store::StoreError;
+use crate::store::kv::{Batch, Kv, Order, Walk};
+
+/// Removes it, and says what is gone: one line each, without content.
+pub(in crate::store) fn mend(kv: &Arc<dyn Kv>) -> Result<Vec<String>, StoreError> {
+    let (mut gone, mut batch) = (Vec::new(), Batch::default());
+    let has_event = |number: u64| readable::<Event>(kv, &keys::event(number));
+    let has_send = |number: u64| readable::<Send>(kv, &keys::send(number));
+    for pair in Walk::new(kv, keys::all(b'i'), Order::Forward) {
+        let (key, value) = pair?;
+        let id = EventId::from(String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned());
+        let place = list::readable(record::read::<EventPlace>(&value, || format!("the place of event {id}")))?;
+        let number = place.map_or(0, |place| place.number);
+        if !has_event(number)? {
+            // Its id goes too: whoever sends it again shall be heard.
+            gone.push(format!("event {id}"));
+            let all = [key, keys::event(number), keys::decision(number), keys::undecided(number)];
+            all.into_iter().for_each(|key| batch.remove(key));
+        }
+    }
+    for pair in Walk::new(kv, keys::all(b'l'), Order::Forward) {
+        let (key, _) = pair?;
+        if !has_event(keys::number_of(&key).unwrap_or_default())? {
+            batch.remove(key);
+        }
+    }
+    for pair in Walk::new(kv, keys::all(b'q'), Order::Forward) {
+        let (key, _) = pair?;
+        if !has_event(keys::number_of(&key).unwrap_or_default())? {
+            batch.remove(key);
+        }
+    }
+    for pair in Walk::new(kv, keys::all(b'j'), Order::Forward) {
+        let (key, value) = pair?;
+        let id = SendId::from(String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned());
+        let number = list::readable(record::read::<u64>(&value, || format!("the place of send {id}")))?;
+        let number = number.unwrap_or_default();
+        if !has_send(number)? {
+            gone.push(format!("send {id}"));
+            [key, keys::send(number), keys::unsettled(number)].into_iter().for_each(|key| batch.remove(key));
+        }
+    }
+    for pair in Walk::new(kv, keys::all(b'o'), Order::Forward) {
+        let (key, _) = pair?;
+        if !has_send(keys::number_of(&key).unwrap_or_default())? {
+            batch.remove(key);
+        }
+    }
+    if !batch.is_empty() {
+        kv.apply(batch)?;
+        kv.flush()?;
+    }
+    Ok(gone)
+}
+
+fn readable<T: serde::de::DeserializeOwned>(kv: &Arc<dyn Kv>, key: &[u8]) -> Result<bool, StoreError> {
+    match record::get::<T>(&**kv, key, String::new) {
+        Ok(found) => Ok(found.is_some()),
+        Err(StoreError::Corrupt { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,132 @@
+//! The whole state as compressed lines of JSON, and back: how a store is moved, also to one of another make. The first line
+//! says what it is, the last how many lines lie between, so that half of it is never taken for all of it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::keys::{self, KINDS};
+use super::line::{Content, Line};
+use super::{failed, list};
+use crate::store::kv::{Batch, Kv, Order, Walk};
+use crate::store::{Progress, StoreError};
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// How many lines are imported in one batch.
+pub(super) const PART: usize = 256;
+
+/// How a compressed file begins (RFC 1952 section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+#[derive(Debug, Serialize, Deserialize)]
+struct First {
+    rejoinder_state: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Last {
+    lines: u64,
+}
+
+/// Writes everything, and answers how many lines that were. What changes meanwhile may or may not be in it.
+pub(super) fn export(kv: &Arc<dyn Kv>, out: Box<dyn Write + Send>, progress: &Progress) -> Result<u64, StoreError> {
+    let writing = |error: std::io::Error| failed("writing the export", error);
+    let mut out = GzEncoder::new(out, Compression::default());
+    write(&mut out, &First { rejoinder_state: VERSION }).map_err(writing)?;
+    let mut lines = 0;
+    // How often a store was opened is its own affair.
+    for (letter, ..) in KINDS.iter().filter(|(letter, ..)| *letter != keys::HEADER) {
+        for pair in Walk::new(kv, keys::all(*letter), Order::Forward) {
+            let (key, value) = pair?;
+            let line = Line::new(&key, &Content::Value(value));
+            let Some(line) = list::readable(line)? else { continue };
+            write(&mut out, &line).map_err(writing)?;
+            lines += 1;
+            progress(lines);
+        }
+    }
+    write(&mut out, &Last { lines }).map_err(writing)?;
+    out.finish().and_then(|mut out| out.flush()).map_err(writing)?;
+    Ok(lines)
+}
+
+fn write<T: Serialize>(out: &mut impl Write, line: &T) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+/// The batches of an export, compressed or not. Ends with the number of its lines, or with what is wrong in it.
+pub(super) struct Import {
+    reader: Box<dyn BufRead + Send>,
+    number: u64,
+    is_done: bool,
+}
+
+impl Import {
+    /// Reads the first line.
+    pub(super) fn open(file: Box<dyn Read + Send>) -> Result<Self, StoreError> {
+        let mut plain = BufReader::new(file);
+        let start = plain.fill_buf().map_err(|error| failed("reading the import", error))?;
+        let reader: Box<dyn BufRead + Send> = match start.starts_with(&GZIP) {
+            true => Box::new(BufReader::new(MultiGzDecoder::new(plain))),
+            false => Box::new(plain),
+        };
+        let mut import = Self { reader, number: 0, is_done: false };
+        let first = import.line()?;
+        match serde_json::from_str(&first) {
+            Ok(First { rejoinder_state: VERSION }) => Ok(import),
+            Ok(First { rejoinder_state }) => Err(import.wrong(&format!(
+                "it is an export of version {rejoinder_state}, and this program knows version {VERSION}"
+            ))),
+            Err(_) => Err(import.wrong("this is not an export of `rejoinder state export`")),
+        }
+    }
+
+    /// How many lines were read so far, without the first.
+    pub(super) fn lines(&self) -> u64 {
+        self.number.saturating_sub(1)
+    }
+
+    /// The next batch; none after the last.
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, StoreError> {
+        let mut batch = Batch::default();
+        for _ in 0..PART {
+            if self.is_done {
+                break;
+            }
+            let text = self.line()?;
+            if let Ok(Last { lines }) = serde_json::from_str(&text) {
+                self.number -= 1;
+                if lines != self.lines() {
+                    return Err(self.wrong(&format!("it says that {lines} lines came before")));
+                }
+                self.is_done = true;
+                break;
+            }
+            let line: Line = serde_json::from_str(&text).map_err(|error| self.wrong(&error.to_string()))?;
+            let named = |error: StoreError| self.wrong(&error.to_string());
+            match line.content().map_err(named)? {
+                Content::Value(value) => batch.put(line.key().map_err(named)?, value),
+                Content::At(_) => return Err(self.wrong("it belongs to a snapshot, which holds no values")),
+            }
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    fn line(&mut self) -> Result<String, StoreError> {
+        let mut line = String::new();
+        let read = self.reader.read_line(&mut line).map_err(|error| failed("reading the import", error))?;
+        self.number += 1;
+        if read == 0 { Err(self.wrong("the file ends here, without its last line")) } else { Ok(line) }
+    }
+
+    fn wrong(&self, why: &str) -> StoreError {
+        StoreError::Import { what: format!("line {} of the import: {why}", self.number) }
+    }
+}

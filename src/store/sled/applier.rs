@@ -1,0 +1,257 @@
+//! The thread behind the writer: applies to sled what the journal has made durable, takes snapshots, and gives back the room
+//! of files in which nothing is needed any more. It is never waited for by an acknowledgement.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use super::due::{self, Patience};
+use super::folder::{self, Parts};
+use super::journal::record::{self, Location};
+use super::journal::segment::{self, Records};
+use super::snapshot::{self, Snapshot};
+use super::state::Stored;
+use super::{Shared, scan};
+use crate::store::StoreError;
+use crate::store::local::failed;
+
+/// How long to wait after sled has failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Starts the thread.
+pub(super) fn start(shared: &Arc<Shared>, parts: Parts, is_checked: bool) -> Result<JoinHandle<()>, StoreError> {
+    let snapshots = snapshot::survey(&parts.snapshots)?;
+    let patience = Patience::default();
+    let applier = Applier {
+        shared: Arc::clone(shared),
+        parts,
+        snapshots,
+        patience,
+        helper: None,
+        scan: scan::start(shared),
+        is_checked,
+    };
+    let started = Builder::new().name("store-state".to_owned()).spawn(move || applier.run());
+    started.map_err(|error| failed("starting the thread of the state", error))
+}
+
+/// What a helper has come to.
+enum Done {
+    /// A snapshot, or none where it could not be taken.
+    Snapshot(Option<Snapshot>),
+    /// The check of the state.
+    Check,
+}
+
+struct Applier {
+    shared: Arc<Shared>,
+    parts: Parts,
+    snapshots: Vec<Snapshot>,
+    /// With snapshots that could not be taken.
+    patience: Patience,
+    /// What takes long and disturbs nobody: a snapshot, or the check of the state.
+    helper: Option<JoinHandle<Done>>,
+    /// Reads what was applied long ago.
+    scan: Option<JoinHandle<()>>,
+    is_checked: bool,
+}
+
+impl Applier {
+    fn run(mut self) {
+        loop {
+            let is_last = self.shared.is(&self.shared.is_closing);
+            self.shared.change_layers(|layers| {
+                if layers.is_ready() {
+                    layers.hand_down();
+                }
+            });
+            let worked = self.apply();
+            self.keep_house(is_last);
+            if is_last && self.shared.layers(|layers| layers.lower().is_none() && !layers.is_ready()) {
+                return;
+            }
+            if is_last && !worked {
+                // What sled did not take is in the journal.
+                return;
+            }
+            if !worked && !is_last {
+                self.shared.wait(self.shared.options.pace);
+            }
+        }
+    }
+
+    /// Applies what was handed down; false where there was nothing, or sled failed.
+    fn apply(&self) -> bool {
+        let shared = &self.shared;
+        let Some((layer, end)) = shared.layers(|layers| layers.lower()) else { return false };
+        // sled that runs out of room cannot be read either, until it was opened again.
+        if folder::room(&self.parts.state).is_some_and(|room| room < shared.options.reserve / 2) {
+            tracing::error!("there is no room for the state; the journal goes on");
+            metrics::counter!("rejoinder_store_state_errors_total").increment(1);
+            shared.wait(PAUSE);
+            return false;
+        }
+        let changes = layer.iter().map(|(key, entry)| {
+            let stored = entry.value.as_ref().map(|value| match value.at {
+                Some(at) => Stored::There(at),
+                None => Stored::Here(value.bytes.to_vec()),
+            });
+            (key, stored)
+        });
+        // sled panics at some faults, and this thread must not end.
+        let apply = || shared.state.apply(changes, end).and_then(|()| shared.state.flush());
+        let applied = catch_unwind(AssertUnwindSafe(apply));
+        match applied.unwrap_or_else(|_| Err(failed("writing the state", "sled panicked"))) {
+            Ok(file) => {
+                shared.options.synced(&file, 0);
+                shared.change_layers(super::Layers::applied);
+                shared.ring();
+                true
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the state could not be written; the journal goes on");
+                metrics::counter!("rejoinder_store_state_errors_total").increment(1);
+                match shared.state.reopen() {
+                    Ok(true) => {}
+                    Ok(false) => give_up(shared, &self.parts),
+                    Err(error) => tracing::error!(error = %error, "the state could not be opened again"),
+                }
+                shared.wait(PAUSE);
+                false
+            }
+        }
+    }
+
+    fn keep_house(&mut self, is_last: bool) {
+        if is_last || self.helper.as_ref().is_some_and(JoinHandle::is_finished) {
+            match self.helper.take().map(JoinHandle::join) {
+                None | Some(Ok(Done::Check)) => {}
+                Some(Ok(Done::Snapshot(Some(snapshot)))) => {
+                    self.patience.succeeded();
+                    self.snapshots.push(snapshot);
+                    self.snapshots.drain(..self.snapshots.len().saturating_sub(2));
+                }
+                // Also where it ended by a panic.
+                Some(Ok(Done::Snapshot(None)) | Err(_)) => self.patience.failed(),
+            }
+        }
+        if is_last {
+            // A panic there has been logged, and nothing waits for it.
+            let _ = self.scan.take().map(JoinHandle::join);
+            return;
+        }
+        self.drop_dead();
+        if self.helper.is_none() && !self.is_checked {
+            self.is_checked = true;
+            self.spawn("store-check", check);
+        }
+        if self.helper.is_none() && self.patience.is_over() && self.is_snapshot_due() && self.has_room() {
+            self.spawn("store-snapshot", take_snapshot);
+        }
+    }
+
+    fn spawn(&mut self, name: &str, work: fn(&Shared, &Parts) -> Done) {
+        let (shared, parts) =
+            (Arc::clone(&self.shared), Parts::of(self.parts.state.parent().unwrap_or(&self.parts.state)));
+        match Builder::new().name(name.to_owned()).spawn(move || work(&shared, &parts)) {
+            Ok(helper) => self.helper = Some(helper),
+            Err(error) => tracing::error!(error = %error, "a thread of the store could not be started"),
+        }
+    }
+
+    /// Files of the journal that were finished, are applied, and hold nothing that is pointed at.
+    fn dead(&self) -> Vec<u64> {
+        let about = self.shared.state.about_durable();
+        let sealed = self.shared.journal.sealed();
+        let is_dead = |number: &u64| *number < about.position.segment && !about.live.contains_key(number);
+        sealed.into_keys().filter(is_dead).collect()
+    }
+
+    /// Removes dead files that even the older snapshot does not need.
+    fn drop_dead(&self) {
+        let Some(oldest) = self.snapshots.first() else { return };
+        for number in self.dead().into_iter().filter(|number| *number < oldest.position.segment) {
+            match self.shared.journal.remove(number) {
+                Ok(()) => {
+                    tracing::info!(number, "a file of the journal in which nothing is needed any more was removed")
+                }
+                Err(error) => tracing::error!(error = %error, "a file of the journal could not be removed"),
+            }
+        }
+    }
+
+    fn is_snapshot_due(&self) -> bool {
+        let position = self.shared.state.about().position;
+        due::is_due(&self.shared.options, &self.snapshots, position, &self.dead())
+    }
+
+    /// Whether the next snapshot, which will be about as long as the last, leaves the last room on the disk to what is under
+    /// way.
+    fn has_room(&self) -> bool {
+        self.shared.has_room_for(self.snapshots.last().map_or(0, |last| last.length))
+    }
+}
+
+fn take_snapshot(shared: &Shared, parts: &Parts) -> Done {
+    // The last room on the disk is for what is under way.
+    let go_on = || !shared.is(&shared.is_closing) && shared.has_reserve();
+    match snapshot::take(&parts.snapshots, &shared.state, &shared.options, &go_on) {
+        Ok(snapshot) => Done::Snapshot(snapshot),
+        Err(error) => {
+            tracing::error!(error = %error, "a snapshot could not be taken; it is tried again later");
+            Done::Snapshot(None)
+        }
+    }
+}
+
+/// Stops the store: what the state has lost cannot be acknowledged on. The next start makes it anew.
+fn give_up(shared: &Shared, parts: &Parts) {
+    tracing::error!("the state has lost something; nothing is taken any more, and the next start makes it anew");
+    metrics::counter!("rejoinder_store_state_errors_total").increment(1);
+    shared.is_damaged.store(true, Ordering::Release);
+    if let Err(error) = fs::write(&parts.rebuild, "") {
+        tracing::error!(error = %error, "the damage could not be noted; remove the folder `state` before the next start");
+    }
+}
+
+/// Reads the state through.
+fn check(shared: &Shared, parts: &Parts) -> Done {
+    match shared.state.is_whole(|| !shared.is(&shared.is_closing)) {
+        Ok(true) => {}
+        Ok(false) => give_up(shared, parts),
+        Err(error) => tracing::error!(error = %error, "the state could not be checked"),
+    }
+    Done::Check
+}
+
+/// The keys of the finished file that holds least for its length, if that is less than a quarter.
+pub(super) fn scattered(shared: &Shared) -> Result<Vec<Vec<u8>>, StoreError> {
+    let about = shared.state.about();
+    let sealed = shared.journal.sealed().into_iter();
+    let alive = sealed.filter_map(|(number, length)| Some((*about.live.get(&number)?, length, number)));
+    let sparse = alive.filter(|(live, length, number)| live * 4 < *length && *number < about.position.segment);
+    let Some((_, _, number)) = sparse.min() else { return Ok(Vec::new()) };
+    let path = segment::path(shared.journal.folder(), number);
+    let bytes = fs::read(&path).map_err(|error| failed(&format!("reading {}", path.display()), error))?;
+    let mut records = Records::new(&bytes, segment::HEAD, None);
+    let mut keys = BTreeSet::new();
+    while let Some((place, found)) = records.next() {
+        for written in found.body.and_then(record::changes).unwrap_or_default() {
+            let Some((value, offset)) = written.value else { continue };
+            let is_newer = shared.layers(|layers| layers.get(&written.key).is_some());
+            if value.len() > record::SHORT && !is_newer && points_at(shared, &written.key, number, place + offset)? {
+                keys.insert(written.key);
+            }
+        }
+    }
+    Ok(keys.into_iter().collect())
+}
+
+fn points_at(shared: &Shared, key: &[u8], number: u64, place: usize) -> Result<bool, StoreError> {
+    let is_it = |at: &Location| at.segment == number && at.offset == place as u64;
+    Ok(matches!(shared.state.get(key)?, Some(Stored::There(at)) if is_it(&at)))
+}

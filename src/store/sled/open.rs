@@ -1,0 +1,328 @@
+//! Opening a data folder: the state as sled has it, or made anew, and what the journal holds beyond it. Goes on with nothing
+//! lost, or says which file is wrong and what helps.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+
+use super::folder::{self, Parts};
+use super::journal::record::{self, Written};
+use super::journal::segment::{self, End, Records, Segment, damaged};
+use super::journal::{self, Journal, Position};
+use super::layers::Layers;
+use super::snapshot::{self, Lines};
+use super::state::{Meta, State, Stored};
+use super::{Journaled, Options, Shared, applier};
+use crate::store::StoreError;
+use crate::store::local::failed;
+
+/// How many changed keys are collected before they are applied.
+const PART: usize = 20_000;
+
+/// Opens the folder.
+pub(super) fn open(path: &Path, options: &Options) -> Result<Journaled, StoreError> {
+    open_if(path, options, check_needed)
+}
+
+/// The same, also where values are missing.
+pub(super) fn open_for_salvage(path: &Path) -> Result<Journaled, StoreError> {
+    open_if(path, &Options::default(), |_, _, _| Ok(()))
+}
+
+fn open_if(
+    path: &Path,
+    options: &Options,
+    check: fn(&State, &Parts, &[Segment]) -> Result<(), StoreError>,
+) -> Result<Journaled, StoreError> {
+    let lock = folder::lock(path)?;
+    let parts = Parts::of(path);
+    refuse_older(path, &parts)?;
+    parts.make()?;
+    snapshot::clean(&parts.snapshots);
+    let segments = segment::survey(&parts.journal)?;
+    check_chain(&segments)?;
+    let (state, is_checked) = match usable(&parts, &segments, options)? {
+        Some(state) => state,
+        None => (rebuild(&parts, &segments)?, true),
+    };
+    let end = replay(&state, &segments, options)?;
+    check(&state, &parts, &segments)?;
+    let journal = Journal::open(&parts.journal, end, options, &segments)?;
+    let shared = Arc::new(Shared {
+        journal,
+        state,
+        layers: RwLock::new(Layers::default()),
+        options: options.clone(),
+        bell: Condvar::new(),
+        bell_lock: Mutex::new(()),
+        is_closing: AtomicBool::new(false),
+        is_closed: AtomicBool::new(false),
+        is_damaged: AtomicBool::new(false),
+        damaged_files: AtomicU64::new(0),
+    });
+    let applier = applier::start(&shared, parts, is_checked)?;
+    Ok(Journaled { shared, applier: Mutex::new(Some(applier)), lock: Mutex::new(Some(lock)) })
+}
+
+/// A folder that was written before there was a journal must not be taken for an empty one.
+fn refuse_older(path: &Path, parts: &Parts) -> Result<(), StoreError> {
+    if path.join("db").exists() && !parts.journal.exists() {
+        let path = path.display();
+        return Err(StoreError::Corrupt {
+            what: format!("the folder {path} was written by a development version without a journal; choose another"),
+        });
+    }
+    Ok(())
+}
+
+/// Every file must be as long as the one after it remembers.
+fn check_chain(segments: &[Segment]) -> Result<(), StoreError> {
+    for pair in segments.windows(2) {
+        let [before, after] = pair else { continue };
+        let follows = after.head.number == before.head.number + 1;
+        if follows && after.head.before != before.length {
+            let why =
+                format!("the file is {} bytes long and was {} when it was finished", before.length, after.head.before);
+            return Err(damaged(&before.path, before.length, &why));
+        }
+    }
+    Ok(())
+}
+
+/// The state, if it can be gone on with, and whether it is known to be whole.
+fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Option<(State, bool)>, StoreError> {
+    if parts.rebuild.exists() {
+        return Ok(None);
+    }
+    let state = match State::open(&parts.state) {
+        Ok(state) => state,
+        Err(StoreError::Corrupt { what }) => {
+            tracing::error!(what, "the state cannot be read");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let about = state.about();
+    if about == Meta::default() && segments.is_empty() {
+        if !snapshot::survey(&parts.snapshots)?.is_empty() {
+            return Err(lost(&format!("{} is empty, and there are snapshots", parts.journal.display())));
+        }
+        return Ok(Some((state, true)));
+    }
+    if about.position == Position::default() {
+        state.close()?;
+        return Ok(None);
+    }
+    if !reaches(&about, segments)? {
+        tracing::error!("the state is older than the journal goes back, or a file of the journal is missing");
+        state.close()?;
+        return Ok(None);
+    }
+    let is_small = about.keys <= options.checked;
+    if is_small && !state.is_whole(|| true)? {
+        tracing::error!("the state has lost something");
+        state.close()?;
+        return Ok(None);
+    }
+    Ok(Some((state, is_small)))
+}
+
+/// Every file that the state points at must be there. Asked when all is replayed: before that a state may point at values
+/// that were removed since.
+fn check_needed(state: &State, parts: &Parts, segments: &[Segment]) -> Result<(), StoreError> {
+    let about = state.about();
+    match about.live.keys().find(|number| segments.iter().all(|it| it.head.number != **number)) {
+        Some(missing) => {
+            let path = segment::path(&parts.journal, *missing);
+            Err(lost(&format!("{} is missing, and is needed", path.display())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn lost(what: &str) -> StoreError {
+    let helps = "put back a copy of the data folder, or go on without with `rejoinder state salvage`";
+    StoreError::Corrupt { what: format!("{what}; {helps}") }
+}
+
+/// Whether the journal goes on from where the state is. An error where the state knows more than the journal holds: then
+/// something was lost that nothing can bring back.
+fn reaches(about: &Meta, segments: &[Segment]) -> Result<bool, StoreError> {
+    let Position { segment, offset, .. } = about.position;
+    let Some(last) = segments.last() else {
+        return Err(lost("the journal is missing, and the state knows that there was one"));
+    };
+    if segment > last.head.number || (segment == last.head.number && offset > last.length) {
+        let path = last.path.display();
+        return Err(lost(&format!(
+            "{path} at byte {}: it ends before something that was already applied",
+            last.length
+        )));
+    }
+    Ok(goes_on_from(segments, about.position))
+}
+
+/// Whether every segment from a position on is there.
+fn goes_on_from(segments: &[Segment], position: Position) -> bool {
+    let mut rest = segments.iter().skip_while(|it| it.head.number < position.segment);
+    let mut expected = position.segment;
+    let is_first = rest.clone().next().is_some_and(|it| it.head.number == expected && position.offset <= it.length);
+    let follow = rest.all(|it| {
+        expected += 1;
+        it.head.number + 1 == expected
+    });
+    is_first && follow
+}
+
+/// Makes the state anew from the newest good snapshot, or from nothing where the journal goes back to its beginning.
+pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, StoreError> {
+    if parts.state.exists() {
+        let aside = parts.set_aside()?;
+        tracing::warn!(folder = %aside.display(), "the state is set aside and made anew from the journal");
+    }
+    metrics::counter!("rejoinder_store_rebuilds_total").increment(1);
+    let snapshots = snapshot::survey(&parts.snapshots)?;
+    let fitting = snapshots.iter().rev().filter(|snapshot| goes_on_from(segments, snapshot.position));
+    for snapshot in fitting {
+        let state = State::open(&parts.state)?;
+        match load(&state, &snapshot.path, snapshot.position)? {
+            Ok(keys) => {
+                tracing::info!(snapshot = %snapshot.path.display(), keys, "the state is made from a snapshot");
+                return begun(parts, state);
+            }
+            Err(why) => {
+                tracing::warn!(snapshot = %snapshot.path.display(), why, "the snapshot is damaged; trying the one before");
+                state.close()?;
+                remove(&parts.state)?;
+            }
+        }
+    }
+    let start = Position { segment: 1, offset: segment::HEAD as u64, sequence: 1 };
+    if !segments.is_empty() && !goes_on_from(segments, start) {
+        let what = format!(
+            "the state in {} cannot be read, there is no whole snapshot in {}, and the journal does not go back to its \
+             beginning; put back a copy of the data folder, or go on with what is left with `rejoinder state salvage`",
+            parts.state.display(),
+            parts.snapshots.display()
+        );
+        return Err(StoreError::Corrupt { what });
+    }
+    let state = State::open(&parts.state)?;
+    state.apply(std::iter::empty(), start)?;
+    begun(parts, state)
+}
+
+fn begun(parts: &Parts, state: State) -> Result<State, StoreError> {
+    state.flush()?;
+    match fs::remove_file(&parts.rebuild) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("forgetting the damage", error)),
+        _ => Ok(state),
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), StoreError> {
+    fs::remove_dir_all(folder).map_err(|error| failed(&format!("removing {}", folder.display()), error))
+}
+
+/// Reads a snapshot into an empty state. The inner error says in words what is wrong with it.
+fn load(state: &State, path: &Path, position: Position) -> Result<Result<u64, String>, StoreError> {
+    let mut lines = match Lines::open(path) {
+        Ok(lines) => lines,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut part = BTreeMap::new();
+    loop {
+        match lines.next() {
+            Some(Ok((key, stored))) => drop(part.insert(key, Some(stored))),
+            Some(Err(why)) => return Ok(Err(why)),
+            None => break,
+        }
+        if part.len() >= PART {
+            apply(state, &mut part, Position::default())?;
+        }
+    }
+    apply(state, &mut part, position)?;
+    Ok(Ok(state.about().keys))
+}
+
+fn apply(state: &State, part: &mut BTreeMap<Vec<u8>, Option<Stored>>, position: Position) -> Result<(), StoreError> {
+    state.apply(std::mem::take(part).iter().map(|(key, stored)| (key, stored.clone())), position)
+}
+
+/// Applies what the journal holds beyond the state, and answers where it ends. A record that was not whole when everything
+/// stopped is cut off: it was never acknowledged.
+fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Option<Position>, StoreError> {
+    let mut at = state.about().position;
+    if let Some(last) = segments.last() {
+        // What a killed process had written may not be durable yet, and the state must never know more than the journal.
+        let synced = File::options().write(true).open(&last.path).and_then(|file| file.sync_all());
+        synced.map_err(|error| failed(&format!("syncing {}", last.path.display()), error))?;
+        options.synced(&last.path, last.length);
+    }
+    let rest: Vec<&Segment> = segments.iter().filter(|it| it.head.number >= at.segment).collect();
+    let mut part = BTreeMap::new();
+    let mut records = 0_u64;
+    for (index, segment) in rest.iter().enumerate() {
+        let is_last = index + 1 == rest.len();
+        if index > 0 {
+            at = Position { segment: segment.head.number, offset: segment::HEAD as u64, sequence: at.sequence };
+        }
+        if index > 0 && segment.head.first != at.sequence {
+            let why = format!("it begins with record {}, and {} is expected", segment.head.first, at.sequence);
+            return Err(damaged(&segment.path, 0, &why));
+        }
+        if rest.len() > 1 {
+            tracing::info!(file = %segment.path.display(), of = rest.len(), number = index + 1, "replaying the journal");
+        }
+        let bytes =
+            fs::read(&segment.path).map_err(|error| failed(&format!("reading {}", segment.path.display()), error))?;
+        let start = usize::try_from(at.offset).unwrap_or(usize::MAX);
+        let mut found = Records::new(&bytes, start, Some(at.sequence));
+        while let Some((place, record)) = found.next() {
+            let changes = record.body.map_or(Some(Vec::new()), record::changes);
+            let Some(changes) = changes else {
+                return Err(damaged(&segment.path, place as u64, "a record of a form that this program does not know"));
+            };
+            for Written { key, value, .. } in changes {
+                let stored = value.map(|(value, offset)| {
+                    let long = journal::long(segment.head.number, (place + offset) as u64, &value);
+                    long.map_or(Stored::Here(value), Stored::There)
+                });
+                part.insert(key, stored);
+            }
+            records += 1;
+            at.offset = (place + record.length) as u64;
+            at.sequence = record.sequence + 1;
+            if part.len() >= PART {
+                apply(state, &mut part, at)?;
+            }
+        }
+        match found.end() {
+            End::Clean => {}
+            End::Torn(place) if is_last => cut(&segment.path, place as u64, bytes.len() as u64)?,
+            End::Torn(place) => return Err(damaged(&segment.path, place as u64, "a record is damaged")),
+            End::Bad(place, next) => {
+                let why = format!("a record is damaged, and a whole one follows at byte {next}");
+                return Err(damaged(&segment.path, place as u64, &why));
+            }
+        }
+    }
+    if records > 0 {
+        apply(state, &mut part, at)?;
+        state.flush()?;
+    }
+    Ok((!segments.is_empty()).then_some(at))
+}
+
+fn cut(path: &Path, length: u64, was: u64) -> Result<(), StoreError> {
+    tracing::warn!(file = %path.display(), bytes = was - length, "an unfinished record at the end of the journal is cut off");
+    metrics::counter!("rejoinder_store_torn_tails_total").increment(1);
+    let cut = || {
+        let file = File::options().write(true).open(path)?;
+        file.set_len(length)?;
+        file.sync_all()
+    };
+    cut().map_err(|error| failed(&format!("cutting {}", path.display()), error))
+}

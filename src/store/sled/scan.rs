@@ -1,0 +1,57 @@
+//! After a start, the finished files of the journal are read through in the background, slowly. What is in them was applied
+//! long ago, so that damage there is no reason to refuse the start, which does not read them; but somebody must be told
+//! before the value is asked for.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, Builder, JoinHandle};
+
+use super::Shared;
+use super::check::{Report, check_records};
+use super::journal::segment;
+
+/// How many bytes are read before each rest, about.
+const PART: u64 = 8 * 1024 * 1024;
+
+/// Starts the thread; none where it cannot be had.
+pub(super) fn start(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
+    let shared = Arc::clone(shared);
+    let started = Builder::new().name("store-scan".to_owned()).spawn(move || run(&shared));
+    started.inspect_err(|error| tracing::error!(error = %error, "a thread of the store could not be started")).ok()
+}
+
+fn run(shared: &Shared) {
+    for (number, length) in shared.journal.sealed() {
+        for _ in 0..=length / PART {
+            thread::sleep(shared.options.pace);
+            if shared.is(&shared.is_closing) {
+                return;
+            }
+        }
+        scan(shared, number);
+    }
+}
+
+fn scan(shared: &Shared, number: u64) {
+    let path = segment::path(shared.journal.folder(), number);
+    let mut report = Report::default();
+    match fs::read(&path) {
+        Ok(bytes) => drop(check_records(&path, number, &bytes, None, false, &mut report)),
+        // Removed meanwhile, because nothing in it is needed.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => report.wrong(&path, 0, error.to_string()),
+    }
+    if report.damage.is_empty() {
+        return;
+    }
+    shared.damaged_files.fetch_add(1, Ordering::Relaxed);
+    for damage in report.damage {
+        tracing::error!(
+            file = %damage.file.display(),
+            byte = damage.offset,
+            "an old file of the journal is damaged: {}; look with `rejoinder state check`",
+            damage.what
+        );
+    }
+}

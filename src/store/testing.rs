@@ -1,0 +1,145 @@
+//! A disk for the simulation: what was applied is seen at once, what was flushed survives a loss of power. It fails when it
+//! is told to. Compiled for tests only.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+pub(crate) use super::local::Stepped;
+
+use super::kv::{Batch, Change, Kv, Order, Pair};
+use super::local::failed;
+use super::{Store, StoreError};
+
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+type Changes = Vec<(Vec<u8>, Change)>;
+
+/// What a disk does the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskFault {
+    /// There is no room: everything is as it was at the last flush.
+    Full,
+    /// What was applied is not made durable, and the disk says so.
+    FlushFails,
+}
+
+/// A disk. Clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Disk(Arc<Mutex<Platters>>);
+
+#[derive(Default)]
+struct Platters {
+    seen: Map,
+    durable: Map,
+    unflushed: Vec<Changes>,
+    fault: Option<DiskFault>,
+    lies: bool,
+    hidden: Option<u8>,
+}
+
+impl Disk {
+    /// Opens a store on it as a start would.
+    pub(crate) fn open(&self) -> Result<(Arc<dyn Store>, Stepped), StoreError> {
+        Stepped::open(Arc::new(self.clone()))
+    }
+
+    /// What happens the next time that it can; nothing ends an earlier order.
+    pub(crate) fn fail(&self, fault: Option<DiskFault>) {
+        self.platters().fault = fault;
+    }
+
+    /// From now on a flush says yes and does nothing.
+    pub(crate) fn lie(&self) {
+        self.platters().lies = true;
+    }
+
+    /// From now on nothing is found whose key begins with this letter.
+    pub(crate) fn hide(&self, kind: u8) {
+        self.platters().hidden = Some(kind);
+    }
+
+    /// The power goes. Of the changes that were not flushed the first few may be there all the same; `kept` says how many
+    /// of so many.
+    pub(crate) fn lose_power(&self, kept: impl FnOnce(usize) -> usize) {
+        let mut platters = self.platters();
+        let unflushed = std::mem::take(&mut platters.unflushed);
+        let kept = kept(unflushed.len());
+        unflushed.into_iter().take(kept).for_each(|batch| change(&mut platters.durable, batch));
+        platters.seen = platters.durable.clone();
+    }
+
+    fn platters(&self) -> MutexGuard<'_, Platters> {
+        self.0.lock().unwrap()
+    }
+}
+
+fn change(map: &mut Map, batch: Changes) {
+    for (key, value) in batch {
+        match value {
+            Change::Put(value) | Change::Lend(value) => map.insert(key, value),
+            Change::Remove => map.remove(&key),
+        };
+    }
+}
+
+impl Platters {
+    fn hides(&self, key: &[u8]) -> bool {
+        self.hidden.is_some() && key.first().copied() == self.hidden
+    }
+
+    fn trips(&mut self, fault: DiskFault) -> bool {
+        self.fault.take_if(|next| *next == fault).is_some()
+    }
+}
+
+impl Kv for Disk {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let platters = self.platters();
+        Ok(platters.seen.get(key).filter(|_| !platters.hides(key)).cloned())
+    }
+
+    fn page(&self, range: &Range<Vec<u8>>, order: Order, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let platters = self.platters();
+        let pairs = platters
+            .seen
+            .range(range.clone())
+            .filter(|(key, _)| !platters.hides(key))
+            .map(|(key, value)| (key.clone(), value.clone()));
+        Ok(match order {
+            Order::Forward => pairs.take(limit).collect(),
+            Order::Reverse => pairs.rev().take(limit).collect(),
+        })
+    }
+
+    fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut platters = self.platters();
+        let batch: Changes = batch.into_iter().collect();
+        change(&mut platters.seen, batch.clone());
+        platters.unflushed.push(batch);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        let mut platters = self.platters();
+        if platters.trips(DiskFault::Full) {
+            platters.seen = platters.durable.clone();
+            platters.unflushed.clear();
+            return Err(StoreError::Full { what: "no space left on device".to_owned() });
+        }
+        if platters.trips(DiskFault::FlushFails) {
+            return Err(failed("flushing", "input/output error"));
+        }
+        if !platters.lies {
+            let unflushed = std::mem::take(&mut platters.unflushed);
+            unflushed.into_iter().for_each(|batch| change(&mut platters.durable, batch));
+        }
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.flush()
+    }
+}
