@@ -82,9 +82,6 @@ pub struct Reply {
     pub sender: Option<String>,
     /// For the loop guard.
     pub kind: ReplyKind,
-    /// Other actions that the provider carries out in the same call (Fernand `actions`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<Action>,
 }
 
 /// An internal note; pages members where `page` names any.

@@ -27,7 +27,7 @@ discreet! {
     Contact: |it| { id: it.id }
     Answered: |it| { status: it.status }
     Unreadable: |it| { base64_bytes: it.body.len() }
-    Reply: |it| { kind: it.kind, characters: it.text.chars().count(), also: it.also }
+    Reply: |it| { kind: it.kind, characters: it.text.chars().count() }
     Note: |it| { characters: it.text.chars().count(), paged: it.page.len(), also: it.also }
     SnippetCall: |it| { id: it.id }
     HttpCall: |it| { hook: it.hook, method: it.method }

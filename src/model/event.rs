@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{AccountName, EventId, LaneKey, SourceName, digest};
+use super::reported::DeliveryReport;
 
 /// Header names in lower case, each with every value it had, in order.
 pub type Headers = BTreeMap<String, Vec<String>>;
@@ -233,72 +234,6 @@ pub struct Message {
     /// The id under which the provider announced a send of ours (Spruce `requestId`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-}
-
-/// What became of a message from our side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// It is on its way.
-    Sent,
-    /// The provider tries again.
-    Delayed,
-    /// The other side took it.
-    Delivered,
-    /// It was looked at.
-    Opened,
-    /// The other side refused it.
-    Bounced,
-    /// The provider could not send it.
-    Failed,
-    /// The contact called it spam.
-    Complained,
-}
-
-impl DeliveryStatus {
-    /// Every status.
-    pub const ALL: [Self; 7] =
-        [Self::Sent, Self::Delayed, Self::Delivered, Self::Opened, Self::Bounced, Self::Failed, Self::Complained];
-
-    /// The word in rules, lists and labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Delayed => "delayed",
-            Self::Delivered => "delivered",
-            Self::Opened => "opened",
-            Self::Bounced => "bounced",
-            Self::Failed => "failed",
-            Self::Complained => "complained",
-        }
-    }
-
-    /// Whether the message did not reach the contact.
-    pub fn is_failure(self) -> bool {
-        matches!(self, Self::Bounced | Self::Failed)
-    }
-
-    /// Whether the message left the provider and did not come back.
-    pub fn means_taken(self) -> bool {
-        !self.is_failure() && self != Self::Delayed
-    }
-}
-
-/// A provider's report on a message from our side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DeliveryReport {
-    /// What became of it.
-    pub status: DeliveryStatus,
-    /// Another message to the same address would fail as well.
-    #[serde(default)]
-    pub is_permanent: bool,
-    /// The provider's word for why, such as `transient`; never a sentence, which could hold an address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The provider's id of the message, by which a send of ours is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<String>,
 }
 
 /// What an adapter reads out of a delivery: an event without the things only the receiver knows.

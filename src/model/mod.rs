@@ -29,14 +29,11 @@ pub use capability::{Capability, Support};
 pub use control::{Control, ControlChange, Controls, Pause, Scope};
 pub use decision::{Decision, Finding, GuardStep, MatchedRule, OnError, Superseded, Trace, Verdict};
 pub use delivery::Delivery;
-pub use event::{
-    Attachment, Author, Contact, Conversation, DeliveryReport, DeliveryStatus, Direction, Draft, Event, EventKind,
-    Headers, Message,
-};
+pub use event::{Attachment, Author, Contact, Conversation, Direction, Draft, Event, EventKind, Headers, Message};
 pub use ids::{AccountName, BookHash, EventId, LaneKey, QuarantineId, SendId, SourceName, WindowKey};
 pub use mode::Mode;
 pub use position::{Position, Stretch};
 pub use record::{ContactRecord, ConversationRecord, Facts};
-pub use reported::Reported;
+pub use reported::{DeliveryReport, DeliveryStatus, Reported};
 pub use send::{CancelOn, HoldCause, SUPERSEDED, Send, SendState, Settling};
 pub use window::{CapScope, Curbs, Hand, Quarantine, Window};

@@ -21,16 +21,13 @@ impl Priority {
     /// Those that a send can have, the first first.
     pub const SENDS: [Self; 3] = [Self::Page, Self::Reply, Self::Act];
 
-    /// That of a send, by what it does; of several actions in one call, the first counts.
+    /// That of a send, by what it does.
     pub fn of(action: &Action) -> Self {
-        let (own, also): (_, &[Action]) = match action {
-            Action::Note(note) if note.page.is_empty() => (Self::Act, &note.also),
-            Action::Note(_) => (Self::Page, &[]),
-            Action::Reply(reply) => (Self::Reply, &reply.also),
-            Action::Snippet(_) => (Self::Reply, &[]),
-            Action::Tag(_) | Action::Assign(_) | Action::Close | Action::Http(_) => (Self::Act, &[]),
-        };
-        also.iter().map(Self::of).fold(own, Self::min)
+        match action {
+            Action::Note(note) if !note.page.is_empty() => Self::Page,
+            Action::Reply(_) | Action::Snippet(_) => Self::Reply,
+            Action::Note(_) | Action::Tag(_) | Action::Assign(_) | Action::Close | Action::Http(_) => Self::Act,
+        }
     }
 
     /// The word in metrics.
@@ -72,15 +69,10 @@ mod tests {
     #[test]
     fn pages_come_before_replies_before_everything_else() {
         let paged = || vec![Paged { alias: "lee".to_owned(), id: "42".to_owned() }];
-        let page = || Action::Note(Note { page: paged(), ..Note::default() });
-        let reply = |also| Action::Reply(Reply { also, ..Reply::default() });
         for (action, wanted) in [
-            (page(), Priority::Page),
-            (reply(Vec::new()), Priority::Reply),
-            (reply(vec![Action::Close]), Priority::Reply),
-            (reply(vec![page()]), Priority::Page),
+            (Action::Note(Note { page: paged(), ..Note::default() }), Priority::Page),
+            (Action::Reply(Reply::default()), Priority::Reply),
             (Action::Note(Note::default()), Priority::Act),
-            (Action::Note(Note { also: vec![reply(Vec::new())], ..Note::default() }), Priority::Reply),
             (Action::Close, Priority::Act),
         ] {
             assert_eq!(Priority::of(&action), wanted, "{}", action.name());

@@ -210,7 +210,6 @@ fn seed(send: &Send) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, EventId, LaneKey, SendId};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()
@@ -218,36 +217,14 @@ mod tests {
 
     /// A send under way: the first attempt began at 0.
     fn running() -> Send {
-        Send {
-            id: SendId::from("snd_1"),
-            event: EventId::from("evt_1"),
-            rule: "rule".to_owned(),
-            index: 0,
-            account: "support".into(),
-            lane: LaneKey::from("lane"),
-            action: Action::Close,
-            due: at(0),
-            created_at: at(0),
-            idempotency_key: "key-1".to_owned(),
-            cancel_on: Vec::new(),
-            rule_hash: String::new(),
-            counted: Vec::new(),
-            expires: None,
-            fresh_from: None,
-            depth: 0,
-            state: SendState::Pending,
-            attempts: vec![Attempt::begun(1, at(0))],
-            provider_id: None,
-            request_id: None,
-            lane_until: None,
-            passed: Vec::new(),
-            settling: None,
-            read_backs: 0,
-            renewed_after: 0,
-            redriven_after: 0,
-            hands: Vec::new(),
-            report: None,
-        }
+        let mut send: Send = serde_json::from_value(serde_json::json!({
+            "id": "snd_1", "event": "evt_1", "rule": "rule", "index": 0, "account": "support", "lane": "lane",
+            "action": { "action": "close" }, "due": at(0), "created_at": at(0), "idempotency_key": "key-1",
+            "state": "pending"
+        }))
+        .unwrap();
+        send.attempts.push(Attempt::begun(1, at(0)));
+        send
     }
 
     fn unknown() -> Outcome {

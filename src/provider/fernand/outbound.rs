@@ -68,7 +68,6 @@ fn reply_body(account: &Account, call: &Call<'_>, reply: &Reply) -> Result<Map<S
     if !reply.attachments.is_empty() {
         body.insert("attachments".to_owned(), files(&reply.attachments)?);
     }
-    enter_actions(&mut body, also(&reply.also)?)?;
     let agent = match &reply.sender {
         Some(sender) => {
             Agent::parse(sender).ok_or_else(|| refused("the sender is neither an agent's number nor an address"))?

@@ -93,27 +93,23 @@ async fn a_reply_or_note_carries_everything_in_one_call() {
     {"content":"<p>Hi</p>","delay":7,"agent_email":"lee@example.com","generated_id":"key-1"}
     "#);
 
-    let full = Reply {
-        html: String::new(),
-        sender: Some("7".to_owned()),
-        attachments: vec![file()],
-        also: vec![tags(&["refund", "vip"], &[]), Action::Close, assign("42")],
-        ..reply("Hi <you>")
-    };
+    let full =
+        Reply { html: String::new(), sender: Some("7".to_owned()), attachments: vec![file()], ..reply("Hi <you>") };
     let account =
         open(&Fernand, json!({ "api_key": "k", "agent_id": 1, "delay": "0s", "base_url": "http://127.0.0.1:1/f" }));
     insta::assert_snapshot!(deliver(&*account, &known(), Action::Reply(full), made()).await.1, @r#"
     POST http://127.0.0.1:1/f/conversations/12345/reply
     x-api-key: k
-    {"content":"<p>Hi &lt;you&gt;</p>","attachments":[{"name":"a.txt","type":"text/plain","content":"aGk="}],"actions":[{"name":"tag","data":{"name":"refund"}},{"name":"tag","data":{"name":"vip"}},{"name":"status","data":{"status":"closed"}},{"name":"assign","data":{"agent_id":42}}],"delay":0,"agent_id":7,"generated_id":"key-1"}
+    {"content":"<p>Hi &lt;you&gt;</p>","attachments":[{"name":"a.txt","type":"text/plain","content":"aGk="}],"delay":0,"agent_id":7,"generated_id":"key-1"}
     "#);
 
     let made = vec![answer(200, json!({ "id": "n-9" }))];
-    let note = Note { also: vec![Action::Close], ..note() };
+    let also = vec![tags(&["refund", "vip"], &[]), Action::Close, assign("42")];
+    let note = Note { also, ..note() };
     insta::assert_snapshot!(deliver(&*account, &known(), Action::Note(note), made).await.1, @r#"
     POST http://127.0.0.1:1/f/conversations/12345/notes
     x-api-key: k
-    {"content":"<p>Look</p>","mentions":["42","everyone"],"actions":[{"name":"status","data":{"status":"closed"}}],"generated_id":"key-1"}
+    {"content":"<p>Look</p>","mentions":["42","everyone"],"actions":[{"name":"tag","data":{"name":"refund"}},{"name":"tag","data":{"name":"vip"}},{"name":"status","data":{"status":"closed"}},{"name":"assign","data":{"agent_id":42}}],"generated_id":"key-1"}
     "#);
 }
 
@@ -188,8 +184,8 @@ async fn what_cannot_be_done_is_refused_without_a_call() {
         (elsewhere(None), Action::Close),
         (known(), Action::Reply(Reply { subject: Some("x".to_owned()), ..reply("Hi") })),
         (known(), Action::Reply(Reply { sender: Some("lee".to_owned()), ..reply("Hi") })),
-        (known(), Action::Reply(Reply { also: vec![Action::Close; 11], ..reply("Hi") })),
-        (known(), Action::Reply(Reply { also: vec![tags(&[], &["x"])], ..reply("Hi") })),
+        (known(), Action::Note(Note { also: vec![Action::Close; 11], ..note() })),
+        (known(), Action::Note(Note { also: vec![tags(&[], &["x"])], ..note() })),
         (
             known(),
             Action::Reply(Reply { attachments: vec![OutgoingAttachment::Url { url: String::new() }], ..reply("Hi") }),
@@ -214,7 +210,6 @@ async fn each_answer_has_one_outcome() {
 /// The sends that remain, each with what it carries.
 fn folded(sends: Vec<Send>) -> String {
     let also = |action: &Action| match action {
-        Action::Reply(reply) => reply.also.clone(),
         Action::Note(note) => note.also.clone(),
         _ => Vec::new(),
     };

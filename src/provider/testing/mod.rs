@@ -14,7 +14,7 @@ use super::{Adapter, ListedMember, ListedSnippet, Normalised, Page, Provider, Re
 use crate::http::{CallError, Response};
 use crate::model::{
     AccountName, Action, Assign, Attempt, Contact, Conversation, Delivery, Draft, Event, EventId, EventKind, LaneKey,
-    Outcome, OutgoingAttachment, Reply, Send as OutgoingSend, SendId, SendState, SnippetCall, SourceName, TagChange,
+    Outcome, OutgoingAttachment, Reply, Send as OutgoingSend, SendId, SnippetCall, SourceName, TagChange,
 };
 use crate::signature::{Rejection, Signing, VerifiedDelivery, Verifier, verify};
 
@@ -134,33 +134,11 @@ pub(crate) fn event_of(draft: Draft, raw: Value) -> Event {
 pub(crate) fn send(action: Action) -> OutgoingSend {
     OutgoingSend {
         id: SendId::from("snd_1"),
-        event: EventId::from("evt_1"),
-        rule: "rule".to_owned(),
-        index: 0,
         account: AccountName::from("support"),
         lane: LaneKey::from("lane"),
-        action,
-        due: begun(),
-        created_at: begun(),
         idempotency_key: "key-1".to_owned(),
-        cancel_on: Vec::new(),
-        rule_hash: String::new(),
-        counted: Vec::new(),
-        expires: None,
-        fresh_from: None,
-        depth: 0,
-        state: SendState::Pending,
         attempts: vec![Attempt::begun(1, begun())],
-        provider_id: None,
-        request_id: None,
-        lane_until: None,
-        passed: Vec::new(),
-        settling: None,
-        read_backs: 0,
-        renewed_after: 0,
-        redriven_after: 0,
-        hands: Vec::new(),
-        report: None,
+        ..OutgoingSend::new(&blank_event(), "rule", 0, action, begun())
     }
 }
 

@@ -170,7 +170,6 @@ impl Prepare for CompiledReply {
             attachments: self.attachments.clone(),
             sender: self.sender.as_deref().map(|alias| view.member_id(alias)).transpose()?,
             kind: self.kind,
-            also: Vec::new(),
         };
         Ok(Prepared::Planned(Planned {
             action: Action::Reply(reply),
