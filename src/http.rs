@@ -174,10 +174,11 @@ impl Egress {
         self.allowed.contains(&url.origin())
     }
 
-    /// Refuses what may not be reached, as far as the address alone tells; names are judged once resolved.
-    fn judge(&self, url: &Url) -> Result<(), CallError> {
+    /// Refuses what may not be reached, as far as the address alone tells; names are judged once resolved. Answers whether
+    /// the origin was configured.
+    fn judge(&self, url: &Url) -> Result<bool, CallError> {
         if self.is_allowed(url) {
-            return Ok(());
+            return Ok(true);
         }
         if url.scheme() != "https" {
             return Err(CallError::Forbidden("only https may be called, unless the address is configured".to_owned()));
@@ -189,7 +190,7 @@ impl Egress {
         };
         match literal {
             Some(ip) if !is_public(ip) => Err(CallError::Forbidden("the address is not public".to_owned())),
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 }
@@ -263,14 +264,13 @@ impl Client {
 #[async_trait]
 impl Http for Client {
     async fn call(&self, request: Request) -> Result<Response, CallError> {
-        self.egress.judge(&request.url)?;
-        let client = if self.egress.is_allowed(&request.url) { &self.configured } else { &self.guarded };
+        let client = if self.egress.judge(&request.url)? { &self.configured } else { &self.guarded };
         let sent = client.request(request.method, request.url).headers(request.headers).body(request.body).send().await;
         let mut answer = sent.map_err(|error| match error.is_connect() || error.is_builder() {
             true => CallError::NotSent(format!("{}: {}", origin(&error), chain(&error.without_url()))),
             false => CallError::Unanswered(chain(&error.without_url())),
         })?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let (status, headers) = (answer.status().as_u16(), std::mem::take(answer.headers_mut()));
         let mut body = Vec::new();
         loop {
             match answer.chunk().await {

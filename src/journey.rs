@@ -7,6 +7,7 @@ mod report;
 mod taken;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ use serde_json::{Map, Value};
 use crate::engine::{Engine, Source};
 use crate::http::Http;
 use crate::model::{
-    AccountName, CapScope, Contact, Controls, Conversation, Decision, Delivery, Draft, Event, EventId, EventKind, Hand,
-    HoldCause, Outcome, SUPERSEDED, Send, SendState, event::Unreadable,
+    AccountName, CapScope, Contact, Controls, Conversation, Decision, Delivery, Draft, Event, EventId, EventKind,
+    Facts, Hand, HoldCause, Outcome, SUPERSEDED, Send, SendState, Trace, event::Unreadable,
 };
 use crate::outbox::{self, OnUnknown, Priority, Remedy, Tried, Turn};
 use crate::provider::read::body_key;
 use crate::provider::{Call, Line, Normalised, Polled, ReadBack, Vault};
 use crate::rules::guard::freshness::{self, Leaving, Stale};
-use crate::rules::{self, Depth};
+use crate::rules::{self, Book, Depth};
 use crate::secret::Secret;
 use crate::signature::{Rejection, VerifiedDelivery};
 use crate::store::{Changed, EventClaim, SendClaim, SendQuery, Store, StoreError};
@@ -160,19 +161,29 @@ pub fn remedy(engine: &Engine, send: &Send, now: Timestamp) -> Remedy {
     }
 }
 
-/// Asks the rules. A script may take its time, and is run beside the threads that serve sockets; everything else takes less
-/// than going there.
+/// What decides: a test hands in one that fails.
+type Decide = fn(&Book, &Facts, Depth) -> Decision;
+
+/// Asks the rules.
 pub async fn decide(engine: &Engine, claim: &EventClaim) -> Result<Decision, StoreError> {
+    decide_by(rules::decide, engine, claim).await
+}
+
+/// A script may take its time, and is run beside the threads that serve sockets; everything else takes less than going
+/// there.
+async fn decide_by(decide: Decide, engine: &Engine, claim: &EventClaim) -> Result<Decision, StoreError> {
     let (book, lane) = (engine.book.load_full(), claim.event.lane());
-    let curbs = engine.store.curbs(&lane, &rules::windows(&book, &claim.event)).await?;
+    let windows = unless_it_panics(&claim.event, || rules::windows(&book, &claim.event)).unwrap_or_default();
+    let curbs = engine.store.curbs(&lane, &windows).await?;
     let mut facts = claim.facts(curbs, engine.clock.now());
     loop {
         let decision = if book.has_scripts() {
             let (book, given) = (Arc::clone(&book), facts.clone());
-            let decided = tokio::task::spawn_blocking(move || rules::decide(&book, &given, Depth::Matched)).await;
+            let decided =
+                tokio::task::spawn_blocking(move || decide_or_say(decide, &book, &given, Depth::Matched)).await;
             decided.map_err(|error| StoreError::Failed { what: "deciding".to_owned(), source: Box::new(error) })?
         } else {
-            rules::decide(&book, &facts, Depth::Matched)
+            decide_or_say(decide, &book, &facts, Depth::Matched)
         };
         if decision.wanted.is_empty() {
             return Ok(decision);
@@ -181,11 +192,27 @@ pub async fn decide(engine: &Engine, claim: &EventClaim) -> Result<Decision, Sto
     }
 }
 
+/// Why the event is decided as it is, with what every rule says.
+pub fn explain(book: &Book, facts: &Facts) -> Trace {
+    decide_or_say(rules::decide, book, facts, Depth::Everything).trace
+}
+
+fn decide_or_say(decide: Decide, book: &Book, facts: &Facts, depth: Depth) -> Decision {
+    let decided = unless_it_panics(&facts.event, || decide(book, facts, depth));
+    decided.unwrap_or_else(|| rules::undecided(book, facts))
+}
+
+/// Nothing where it panics: tried again it would do so again, and the conversation would wait for ever.
+fn unless_it_panics<T>(event: &Event, work: impl FnOnce() -> T) -> Option<T> {
+    let failed = |_| tracing::error!(event = %event.id, "deciding failed by a fault in the program");
+    catch_unwind(AssertUnwindSafe(work)).map_err(failed).ok()
+}
+
 /// The send as it is kept when it may not leave: something happened since it was decided, or it is paused. A send of unknown
 /// outcome is past being called off; a pause only keeps it from being repeated.
 pub async fn withheld(engine: &Engine, claim: &SendClaim, remedy: Remedy) -> Result<Option<Send>, StoreError> {
     let (send, now) = (&claim.send, engine.clock.now());
-    let curbs = engine.store.curbs(&claim.event.lane(), &send.counted).await?;
+    let curbs = engine.store.standing(&claim.event.lane(), &send.counted).await?;
     if send.state == SendState::Unknown {
         let is_paused = curbs.controls.paused(&send.scopes()).is_some() && remedy == Remedy::Repeat;
         return Ok(is_paused.then(|| outbox::postponed(send.clone(), now)));

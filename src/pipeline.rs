@@ -2,7 +2,10 @@
 //! Three steps, each ending in one durable transaction. Loops live in `worker`, sockets in `server`.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use crate::engine::{Engine, Source};
@@ -11,7 +14,10 @@ use crate::model::{AccountName, Delivery, Event, EventId, SendId, SendState};
 use crate::outbox::{self, Priority, Remedy, Turn};
 use crate::provider::Polled;
 use crate::signature::{self, Answer, Rejected, Rejection};
-use crate::store::{Accepted, Commit, SendClaim, StoreError};
+use crate::store::{Accepted, Commit, EventClaim, SendClaim, StoreError};
+
+/// How many events are taken up at once.
+const TOGETHER: usize = 16;
 
 /// Why a delivery was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -80,18 +86,45 @@ async fn keep(engine: &Engine, event: Event) -> Result<Accepted, StoreError> {
     Ok(accepted)
 }
 
-/// Decides the next event and keeps the decision with everything it asks for.
-pub async fn decide(engine: &Engine) -> Result<Step<EventId>, StoreError> {
-    let Some(claim) = engine.store.claim_event(engine.clock.now(), engine.lease).await? else { return Ok(Step::Idle) };
-    let decision = journey::decide(engine, &claim).await?;
+/// Decides the next events, each by itself, and keeps each decision with everything it asks for. Several at once, so that
+/// waking whoever does it is paid once for all that wait.
+pub async fn decide(engine: &Engine) -> Result<Step<Vec<EventId>>, StoreError> {
+    // Where there are scripts, what is taken up together would wait for the slowest.
+    let most = if engine.book.load().has_scripts() { 1 } else { TOGETHER };
+    let claims = engine.store.claim_events(engine.clock.now(), engine.lease, most).await?;
+    if claims.is_empty() {
+        return Ok(Step::Idle);
+    }
+    let decided = join_all(claims.iter().map(|claim| decide_alone(engine, claim))).await;
+    decided.into_iter().collect::<Result<_, _>>().map(Step::Did)
+}
+
+/// Decides an event so that whatever goes wrong with it is no matter of those that were taken up with it.
+async fn decide_alone(engine: &Engine, claim: &EventClaim) -> Result<EventId, StoreError> {
+    match AssertUnwindSafe(decide_claimed(engine, claim)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            // Where the store cannot take it back either, the lease ends by itself.
+            let _ = engine.store.give_back(claim).await;
+            return Err(error);
+        }
+        Err(_) => tracing::error!(event = %claim.event.id, "deciding panicked; the event is taken up again later"),
+    }
+    Ok(claim.event.id.clone())
+}
+
+async fn decide_claimed(engine: &Engine, claim: &EventClaim) -> Result<(), StoreError> {
+    let decision = journey::decide(engine, claim).await?;
     let decision = journey::fold(engine, &claim.event, decision);
-    let summary = journey::Summary::of(&claim, &decision);
-    let accounts: BTreeSet<AccountName> = decision.sends.iter().map(|send| send.account.clone()).collect();
-    if engine.store.commit_decision(&claim, decision).await? == Commit::Done {
+    let summary = journey::Summary::of(claim, &decision);
+    // What waits in the lane may be the account's, whomever the new sends go through.
+    let concerned = decision.sends.iter().map(|send| &send.account).chain([&claim.event.account]);
+    let accounts: BTreeSet<AccountName> = concerned.cloned().collect();
+    if engine.store.commit_decision(claim, decision).await? == Commit::Done {
         summary.report(&engine.failures);
         engine.wake_senders(&accounts);
     }
-    Ok(Step::Did(claim.event.id.clone()))
+    Ok(())
 }
 
 /// Carries out the next send of an account and keeps how it came out. A send of unknown outcome is never repeated blindly:
@@ -111,11 +144,14 @@ pub async fn deliver_in(
     account: &AccountName,
     turn: Option<Turn>,
 ) -> Result<Step<SendId>, StoreError> {
-    let Some(claim) = engine.store.claim_send(account, engine.clock.now(), engine.lease).await? else {
+    let claimed_at = engine.clock.now();
+    let Some(claim) = engine.store.claim_send(account, claimed_at, engine.lease).await? else {
         return Ok(Step::Idle);
     };
-    // There may be more than one; the next sender looks while this one is busy.
-    engine.wake_senders([account]);
+    if claim.more {
+        // The next sender looks while this one is busy.
+        engine.wake_senders([account]);
+    }
     let (started_at, send) = (engine.clock.now(), claim.send.clone());
     let remedy = journey::remedy(engine, &send, started_at);
     if let Some(withheld) = journey::withheld(engine, &claim, remedy).await? {
@@ -124,6 +160,10 @@ pub async fn deliver_in(
         summary.report(engine.store.commit_attempt(&claim, withheld).await?);
         engine.bells.decide.notify_one();
         return Ok(Step::Did(id));
+    }
+    if engine.clock.now().duration_since(claimed_at) > engine.lease / 5 {
+        // Whoever was held up for so long, or whose clock was set, would still be calling when the lease is over.
+        return put_off(engine, &claim, SignedDuration::ZERO).await;
     }
     let settled = if send.state == SendState::Pending || remedy == Remedy::Repeat {
         match journey::carry_out(engine, &claim, turn).await {

@@ -190,6 +190,8 @@ async fn alarm(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn prune(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    // Only a measurement has a retention that is short of a day.
+    let every = Duration::try_from(engine.retention / 24).map_or(PRUNE, |part| part.min(PRUNE));
     while !*stop.borrow() {
         if let Ok(before) = engine.clock.now().checked_sub(engine.retention) {
             match engine.store.prune(before).await {
@@ -200,7 +202,7 @@ async fn prune(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(PRUNE) => {}
+            () = tokio::time::sleep(every) => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::access::{Access, query};
 use super::hands::By;
 use super::output::{self, plain, short};
+use super::sends::ListArguments;
 use super::{ConfigArguments, Ended, Format, story};
 use crate::model::HoldCause;
 
@@ -16,7 +17,7 @@ use crate::model::HoldCause;
 pub(super) enum HeldCommand {
     /// Sends that wait for a person, newest first.
     #[command(after_help = "Example:\n  rejoinder held list --cause approval")]
-    List(ListArguments),
+    List(ListArguments<Filter>),
     /// One held send: what would be said, to what, and why it is held.
     #[command(after_help = "Example:\n  rejoinder held show snd_0123456789abcdef0123456789")]
     Show(ShowArguments),
@@ -41,21 +42,7 @@ pub(super) enum HeldCommand {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ListArguments {
-    #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    filter: Filter,
-    /// At most so many.
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Debug, Args)]
-struct Filter {
+pub(super) struct Filter {
     /// Only of this rule.
     #[arg(long)]
     rule: Option<String>,
@@ -147,7 +134,7 @@ pub(super) async fn run(command: HeldCommand) -> anyhow::Result<Ended> {
     }
 }
 
-async fn list(arguments: &ListArguments) -> anyhow::Result<Ended> {
+async fn list(arguments: &ListArguments<Filter>) -> anyhow::Result<Ended> {
     let filter = &arguments.filter;
     let query = query(&[
         ("cause", filter.cause.clone()),

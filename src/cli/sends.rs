@@ -27,7 +27,7 @@ pub(super) enum OutboxCommand {
 pub(super) enum DeadCommand {
     /// Dead letters, newest first.
     #[command(after_help = "Example:\n  rejoinder dead list --format json")]
-    List(ListArguments),
+    List(ListArguments<Filter>),
     /// One dead letter with every attempt.
     #[command(after_help = "Example:\n  rejoinder dead show snd_0123456789abcdef0123456789")]
     Show(ShowArguments),
@@ -46,7 +46,7 @@ pub(super) enum DeadCommand {
 #[derive(Debug, Args)]
 pub(super) struct OutboxListArguments {
     #[command(flatten)]
-    list: ListArguments,
+    list: ListArguments<Filter>,
     /// Only in this state.
     #[arg(long, value_parser = SendState::NAMES)]
     state: Option<String>,
@@ -55,18 +55,19 @@ pub(super) struct OutboxListArguments {
     reported: Option<String>,
 }
 
+/// A list of sends, narrowed by `F`.
 #[derive(Debug, Args)]
-pub(super) struct ListArguments {
+pub(super) struct ListArguments<F: Args> {
     #[command(flatten)]
-    config: ConfigArguments,
+    pub(super) config: ConfigArguments,
     #[command(flatten)]
-    filter: Filter,
+    pub(super) filter: F,
     /// At most so many.
     #[arg(long, default_value_t = 50)]
-    limit: usize,
+    pub(super) limit: usize,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -124,7 +125,7 @@ pub(super) async fn dead(command: DeadCommand) -> anyhow::Result<Ended> {
     }
 }
 
-async fn list(what: &str, arguments: &ListArguments, more: Vec<Pair>, none: &str) -> anyhow::Result<Ended> {
+async fn list(what: &str, arguments: &ListArguments<Filter>, more: Vec<Pair>, none: &str) -> anyhow::Result<Ended> {
     let mut pairs = arguments.filter.pairs();
     pairs.extend(more);
     pairs.push(("limit", Some(arguments.limit.to_string())));

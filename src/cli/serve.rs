@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch as watch_channel;
@@ -16,10 +17,15 @@ use crate::clock::Clock;
 use crate::config::{self, LogForm, Settings};
 use crate::provider::sandbox::Sandbox;
 use crate::server::{self, Listening, Reload};
+use crate::store::Store;
 use crate::watch;
 
 pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
-    let settings = config::load(&arguments.config)?;
+    run_with(config::load(&arguments.config)?).await
+}
+
+/// Runs with these settings.
+pub(super) async fn run_with(settings: Settings) -> anyhow::Result<Ended> {
     log_to_stderr(settings.log);
     let mut signals = Signals::listen()?;
     host_sandbox(&settings).await;
@@ -28,6 +34,7 @@ pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
     // A watcher that cannot be had is no reason not to serve: SIGHUP is still there.
     let watching = watch::rules(Arc::clone(&running.reloader))
         .map_err(|error| tracing::warn!(error = %error, "rule files are not watched"));
+    end_with(&running.engine.store)?;
     let reloader = Arc::clone(&running.reloader);
     let is_broken = tokio::select! {
         () = until_told(&mut signals, &reloader) => false,
@@ -47,6 +54,27 @@ pub(super) async fn run(arguments: ConfigArguments) -> anyhow::Result<Ended> {
         }
     }
     Ok(if is_broken { Ended::Failed } else { Ended::Fine })
+}
+
+/// How often it is looked whether the store has failed, and how long the program may take to end in order then.
+const LOOK: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// Ends the program where the store has failed and whoever was asking it hangs with it, so that nothing else can.
+fn end_with(store: &Arc<dyn Store>) -> std::io::Result<()> {
+    let store = Arc::downgrade(store);
+    let watch = move || {
+        while let Some(store) = store.upgrade() {
+            if store.is_broken() {
+                std::thread::sleep(LAST_WORDS);
+                tracing::error!("the store has failed, and the program does not come to its end; it is ended");
+                std::process::exit(1);
+            }
+            drop(store);
+            std::thread::sleep(LOOK);
+        }
+    };
+    std::thread::Builder::new().name("store-watch".to_owned()).spawn(watch).map(drop)
 }
 
 /// Where an account is at the sandbox, the sandbox is served as well, so that rules can be tried without any other program.
@@ -99,10 +127,21 @@ pub(super) fn log_to_stderr(form: LogForm) {
     };
 }
 
+/// How often what was measured is summed up. Until then each measurement takes memory, also where nobody asks for metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Records metrics from now on; nothing where another recorder is set already.
 pub(super) fn record_metrics() -> Option<PrometheusHandle> {
     let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
     let recorder = PrometheusBuilder::new().set_buckets(&buckets).ok()?.build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).ok().map(|()| handle)
+    metrics::set_global_recorder(recorder).ok()?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Some(handle)
 }

@@ -24,7 +24,7 @@ pub(super) fn tell(entry: &Value) -> String {
     }
     lines.extend(order::of_decision(decision));
     let matched: Vec<&Value> = decision["trace"]["matched"].as_array().into_iter().flatten().collect();
-    if matched.is_empty() {
+    if matched.is_empty() && !is_undecided(&decision["trace"]) {
         let looked = plain(&decision["trace"]["rules_evaluated"]);
         lines.push(format!(
             "  no rule matched ({looked} came into question); `rejoinder explain {}` says why",
@@ -34,10 +34,19 @@ pub(super) fn tell(entry: &Value) -> String {
     for rule in matched {
         lines.extend(tell_rule(rule, &entry["sends"]));
     }
-    for error in decision["trace"]["errors"].as_array().into_iter().flatten() {
-        lines.push(format!("  ✗ {} failed: {}", plain(&error["rule"]), plain(&error["error"])));
-    }
+    lines.extend(failures(&decision["trace"]).map(|failure| format!("  {failure}")));
     lines.join("\n")
+}
+
+/// Whether deciding itself failed, so that no rule was asked.
+pub(super) fn is_undecided(trace: &Value) -> bool {
+    trace["rules_evaluated"] == 0 && failures(trace).next().is_some()
+}
+
+/// What failed, a line each.
+pub(super) fn failures(trace: &Value) -> impl Iterator<Item = String> {
+    let errors = trace["errors"].as_array().into_iter().flatten();
+    errors.map(|error| format!("✗ {} failed: {}", plain(&error["rule"]), plain(&error["error"])))
 }
 
 /// When, what, where and who.
@@ -219,6 +228,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::rules::testing::{book, facts, surroundings};
+
+    #[test]
+    fn an_event_that_could_not_be_decided_says_so() {
+        let facts = facts(json!({ "message": { "text": "Where is my order?" } }));
+        let decision = crate::rules::undecided(&book(&[], surroundings()), &facts);
+        let told = tell(&json!({ "event": *facts.event, "decision": decision, "sends": [] }));
+        let (_, said) = told.split_once('\n').unwrap();
+        insta::assert_snapshot!(said, @"  ✗ every rule failed: deciding failed by a fault in the program, and nothing was sent");
+    }
 
     #[test]
     fn what_stood_against_a_reply_and_what_people_did_is_told_in_words() {

@@ -220,14 +220,24 @@ async fn a_try_that_was_cut_short_may_have_landed() {
     let engine = engine(Arc::default());
     for (state, may_have_landed) in [(SendState::Pending, false), (SendState::Unknown, true)] {
         let send = Send { state, ..testing::send(Action::Close) };
-        let claim =
-            SendClaim { event: facts(json!({})).event, send, conversation: ConversationRecord::default(), fence: 1 };
+        let claim = SendClaim {
+            event: facts(json!({})).event,
+            send,
+            conversation: ConversationRecord::default(),
+            more: false,
+            fence: 1,
+        };
         let said = ReadBack::Unclear(format!("may have landed: {may_have_landed}"));
         assert_eq!(read_back(&engine, &claim, None).await, Ok(said));
     }
     let send = testing::send(Action::Close);
-    let mut claim =
-        SendClaim { event: facts(json!({})).event, send, conversation: ConversationRecord::default(), fence: 1 };
+    let mut claim = SendClaim {
+        event: facts(json!({})).event,
+        send,
+        conversation: ConversationRecord::default(),
+        more: false,
+        fence: 1,
+    };
     assert_eq!(carry_out(&engine, &claim, None).await.unwrap().outcome, Outcome::done());
     claim.send.account = AccountName::from("gone");
     assert!(matches!(carry_out(&engine, &claim, None).await.unwrap().outcome, Outcome::Refused { .. }));
@@ -312,4 +322,35 @@ async fn a_doubt_is_cleared_up_when_the_provider_is_back() {
         eprintln!("round {round}: {state:?} after {:?}, breaker {breaker:?}", began.elapsed());
     }
     assert_eq!(store.send(&id).await.unwrap().unwrap().state, SendState::Delivered);
+}
+
+#[tokio::test]
+async fn an_event_at_which_deciding_panics_is_decided_once_and_its_lane_goes_on() {
+    use crate::store::conformance::sample::{LEASE, at, event};
+    fn fails(book: &Book, facts: &Facts, depth: Depth) -> Decision {
+        assert_ne!(facts.event.raw["key"], "first", "planted");
+        decide(book, facts, depth)
+    }
+    let (written, script) = (rules("\n  - name: a\n    do: [{ close: true }]"), "fn decide(event, state) { close(); }");
+    for files in [vec![("r.yaml", written.as_str())], vec![("r.rhai", script)]] {
+        let mut engine = engine(Arc::default());
+        engine.clock = Clock::from_fn(|| at(1));
+        engine.book.store(Arc::new(book(&files, surroundings())));
+        let store = &engine.store;
+        store.accept(event("first", "1")).await.unwrap();
+        store.accept(event("second", "1")).await.unwrap();
+        for (key, sends) in [("first", 0), ("second", 1)] {
+            let claim = store.claim_event(at(1), LEASE).await.unwrap().unwrap();
+            assert_eq!(claim.event.raw["key"], key);
+            let decision = decide_by(fails, &engine, &claim).await.unwrap();
+            assert_eq!(decision.sends.len(), sends, "{files:?}");
+            assert_eq!(store.commit_decision(&claim, decision).await.unwrap(), crate::store::Commit::Done);
+        }
+        assert!(store.claim_event(at(999), LEASE).await.unwrap().is_none(), "both are decided for good");
+        let first = store.event(&event("first", "1").id).await.unwrap().unwrap().decision.unwrap();
+        let second = store.event(&event("second", "1").id).await.unwrap().unwrap().decision.unwrap();
+        assert_eq!((first.trace.errors.len(), first.trace.rules_evaluated), (1, 0));
+        assert_eq!((second.trace.errors.len(), second.trace.rules_evaluated), (0, 1));
+        assert_eq!(first.cancels, second.cancels, "what waited for silence is called off all the same");
+    }
 }

@@ -1,5 +1,6 @@
 //! What the rules chose for one event, and why.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -132,11 +133,11 @@ impl Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardStep {
     /// The code, such as `auto_submitted`.
-    pub code: String,
+    pub code: Cow<'static, str>,
     /// `pass`, `suspect`, `block` or `not_applicable`.
-    pub result: String,
+    pub result: Cow<'static, str>,
     /// In words: what it looked at.
-    pub saw: String,
+    pub saw: Cow<'static, str>,
 }
 
 /// Why a decision is what it is.

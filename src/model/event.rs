@@ -306,12 +306,15 @@ pub struct Unreadable {
 impl Event {
     /// The lane: the conversation, else the correspondent, else this event alone.
     pub fn lane(&self) -> LaneKey {
-        let thread = match (&self.conversation.id, self.correspondent()) {
-            (Some(id), _) => format!("conversation:{id}"),
-            (None, Some(key)) => format!("correspondent:{key}"),
-            (None, None) => format!("event:{}", self.id),
-        };
-        LaneKey::from(format!("{}/{thread}", self.account))
+        let account = &self.account;
+        // A correspondent is a hash, and made only where there is no conversation.
+        LaneKey::from(if let Some(id) = &self.conversation.id {
+            format!("{account}/conversation:{id}")
+        } else if let Some(key) = self.correspondent() {
+            format!("{account}/correspondent:{key}")
+        } else {
+            format!("{account}/event:{}", self.id)
+        })
     }
 
     /// The contact's bare address, in lower case, or number.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod findings;
 pub mod ids;
 pub mod mode;
+pub(crate) mod moment;
 mod multipart;
 pub mod position;
 pub mod record;

@@ -11,6 +11,7 @@ use super::control::{Control, Scope};
 use super::decision::Decision;
 use super::event::Event;
 use super::mode::Mode;
+use super::moment;
 use super::send::Send;
 use super::window::Curbs;
 
@@ -19,20 +20,27 @@ use super::window::Curbs;
 #[serde(default)]
 pub struct ConversationRecord {
     /// What rules `set`.
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub state: Map<String, Value>,
     /// When each response last went to this conversation, by response key.
+    #[serde(with = "moment::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, Timestamp>,
     /// Messages seen here, of both sides.
     pub message_count: u64,
     /// The contact's last message.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub last_inbound: Option<Timestamp>,
     /// The last message a member wrote.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub last_human: Option<Timestamp>,
     /// When the automatic reply that was decided last is due, which may be to come.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub last_automatic: Option<Timestamp>,
     /// When the latest event happened that was decided, where the provider says when things happen.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub latest: Option<Timestamp>,
     /// When it was closed, unless something happened in it since.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
 }
 
@@ -41,13 +49,23 @@ pub struct ConversationRecord {
 #[serde(default)]
 pub struct ContactRecord {
     /// What rules `set` with `in: contact`.
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub state: Map<String, Value>,
     /// When each response last went to this correspondent, by response key.
+    #[serde(with = "moment::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, Timestamp>,
     /// When a message to this address last failed for good; none once one was delivered again.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub bounced: Option<Timestamp>,
-    /// Counts commits; a decision made from an older record is made again.
+    /// Counts commits that changed it; a decision made from an older record is made again.
     pub version: u64,
+}
+
+impl ContactRecord {
+    /// Whether the same is remembered, at whatever version.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (&self.state, &self.responses, self.bounced) == (&other.state, &other.responses, other.bounced)
+    }
 }
 
 /// Everything a decision is made from. Deciding reads nothing else: no store, no clock, no chance.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::Controls;
 use super::ids::{AccountName, EventId, LaneKey, QuarantineId, WindowKey, digest};
+use super::moment;
 
 /// What replies are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +59,7 @@ impl fmt::Display for CapScope {
 impl WindowKey {
     /// The key of what `parts` name in a scope. Hashed, because it becomes part of keys that are listed and logged.
     pub fn derive(scope: CapScope, parts: &[&str]) -> Self {
-        Self::from(format!("{scope}:{}", digest(parts)))
+        Self::from([scope.as_str(), ":", &digest(parts)].concat())
     }
 }
 
@@ -67,6 +68,7 @@ impl WindowKey {
 #[serde(default)]
 pub struct Window {
     /// The moments.
+    #[serde(with = "moment::list")]
     pub times: Vec<Timestamp>,
     /// Counts commits; a decision made from an older window is made again.
     pub version: u64,

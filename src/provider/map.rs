@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::content::without_quote;
+use super::pointer::Pointer;
 use super::read;
 use crate::model::{Author, Direction, Draft, EventKind, Headers, Message};
 use crate::signature::SettingFault;
@@ -52,7 +53,7 @@ impl JsonSchema for MapSettings {
 #[derive(Clone, Debug)]
 pub struct Mapping {
     /// In the order of [`FIELDS`], so that the kind is known before a message is made.
-    fields: Vec<(&'static Field, String)>,
+    fields: Vec<(&'static Field, Pointer)>,
     kinds: BTreeMap<String, EventKind>,
 }
 
@@ -86,7 +87,7 @@ impl Mapping {
         if !settings.kinds.is_empty() && !settings.fields.contains_key("event.kind") {
             faults.push(SettingFault::new("kinds", "needs `event.kind`, the place where the sender's word stands"));
         }
-        let place = |field: &'static Field| Some((field, settings.fields.get(field.name)?.clone()));
+        let place = |field: &'static Field| Some((field, Pointer::of(settings.fields.get(field.name)?)));
         let fields = FIELDS.iter().filter_map(place).collect();
         if faults.is_empty() { Ok(Self { fields, kinds }) } else { Err(faults) }
     }
@@ -95,7 +96,7 @@ impl Mapping {
     /// adapter saw none.
     pub fn apply(&self, draft: &mut Draft, json: &Value) {
         let found: Vec<(&Field, &Value)> =
-            self.fields.iter().filter_map(|(field, pointer)| Some((*field, json.pointer(pointer)?))).collect();
+            self.fields.iter().filter_map(|(field, pointer)| Some((*field, pointer.find(json)?))).collect();
         for (field, value) in &found {
             match field.target {
                 Target::Text(place) => replace(place, draft, read::text(value, "")),

@@ -16,6 +16,7 @@ mod map;
 mod meter;
 mod metered;
 pub mod outcome;
+mod pointer;
 pub mod read;
 pub mod registration;
 pub mod sandbox;

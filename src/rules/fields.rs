@@ -4,6 +4,7 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
+use super::roots::ROOTS;
 use crate::model::{Conversation, DeliveryReport, Event, EventKind, Facts, Message};
 use crate::yaml::closest;
 
@@ -206,6 +207,18 @@ impl Path {
         &self.text
     }
 
+    /// The group that it leads into.
+    pub(super) fn root(&self) -> &str {
+        self.segments.first().map_or("", String::as_str)
+    }
+
+    /// The values at the path, of its group alone.
+    pub(super) fn values_within<'a>(&self, group: &'a Value) -> Vec<&'a Value> {
+        let mut found = Vec::new();
+        collect(group, self.segments.get(1..).unwrap_or_default(), &mut found);
+        found
+    }
+
     /// Whether a rule can change what stands here while the event is decided.
     pub fn can_change(&self) -> bool {
         matches!(self.segments.first().map(String::as_str), Some("state" | "contact_state" | "captures"))
@@ -241,29 +254,53 @@ fn collect<'a>(value: &'a Value, segments: &[String], found: &mut Vec<&'a Value>
     }
 }
 
+/// The groups of the document, in its order.
+const GROUPS: [&str; ROOTS.len()] = [
+    "event",
+    "source",
+    "provider",
+    "account",
+    "conversation",
+    "contact",
+    "state",
+    "contact_state",
+    "captures",
+    "raw",
+    "delivery",
+    "message",
+];
+
 /// The document: every field of the reference, from the facts.
 pub fn document(facts: &Facts, zone: &TimeZone) -> Value {
+    object(GROUPS.map(|name| (name.to_owned(), group(name, facts, zone))))
+}
+
+/// One group of the document: what stands under the first segment of a path.
+pub(super) fn group(name: &str, facts: &Facts, zone: &TimeZone) -> Value {
     let event = &facts.event;
-    let local = event.at.to_zoned(zone.clone());
-    let mut document = json!({
-        "event": {
-            "id": event.id, "kind": event.kind, "at": event.at,
-            "hour": local.hour(), "weekday": weekday(local.weekday()),
-        },
-        "source": event.source,
-        "provider": event.provider,
-        "account": event.account,
-        "conversation": conversation(facts),
-        "contact": event.contact,
-        "state": facts.conversation.state,
-        "contact_state": facts.contact.state,
-        "captures": {},
-        "raw": event.raw,
-    });
-    document["delivery"] = event.delivery.as_ref().map_or_else(|| json!({}), |report| delivery(report, facts.is_own));
-    document["message"] =
-        event.message.as_ref().map_or_else(|| json!({}), |message| self::message(message, &event.conversation));
-    document
+    match name {
+        "event" => {
+            let local = event.at.to_zoned(zone.clone());
+            json!({
+                "id": event.id, "kind": event.kind, "at": event.at,
+                "hour": local.hour(), "weekday": weekday(local.weekday()),
+            })
+        }
+        "source" => event.source.as_str().into(),
+        "provider" => event.provider.as_str().into(),
+        "account" => event.account.as_str().into(),
+        "conversation" => conversation(facts),
+        "contact" => json!(event.contact),
+        "state" => json!(facts.conversation.state),
+        "contact_state" => json!(facts.contact.state),
+        "captures" => json!({}),
+        "raw" => event.raw.clone(),
+        "delivery" => event.delivery.as_ref().map_or_else(|| json!({}), |report| delivery(report, facts.is_own)),
+        "message" => {
+            event.message.as_ref().map_or_else(|| json!({}), |message| self::message(message, &event.conversation))
+        }
+        _ => Value::Null,
+    }
 }
 
 fn delivery(report: &DeliveryReport, is_own: bool) -> Value {
@@ -327,6 +364,15 @@ mod tests {
         assert_eq!(values("raw.list"), [1, 2]);
         assert_eq!(values("raw.list.1"), [2]);
         assert_eq!(values("raw.nothing.here"), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn there_is_a_group_for_every_name_that_templates_see() {
+        let sorted = |mut names: [&'static str; ROOTS.len()]| {
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(sorted(GROUPS), sorted(ROOTS));
     }
 
     #[test]

@@ -32,7 +32,7 @@ mod world;
 
 pub use book::{Book, is_rule_file, read_files};
 pub use compile::Rule;
-pub use decide::{Depth, decide, decide_plainly, windows};
+pub use decide::{Depth, decide, decide_plainly, undecided, windows};
 pub use guard::GuardSettings;
 pub use site::{AccountFacts, Attachments, SnippetFile, Surroundings};
 pub use tally::{Failures, Tally};

@@ -141,7 +141,16 @@ impl Template {
     /// The text made from an event's facts (a JSON object with the names in [`ROOTS`]). The error says what is missing,
     /// without quoting any fact.
     pub fn render(&self, facts: &Json, present: &Present) -> Result<String, String> {
-        let facts = self.0.roots.iter().map(|root| (*root, Value::from(Serde(&fact(facts, root)))));
+        self.render_with(|root| facts.get(root), present)
+    }
+
+    /// The same, of facts that are only looked up where the template names them.
+    pub fn render_with<'f>(
+        &self,
+        facts: impl Fn(&str) -> Option<&'f Json>,
+        present: &Present,
+    ) -> Result<String, String> {
+        let facts = self.0.roots.iter().map(|root| (*root, Value::from(Serde(&fact(facts(root), root)))));
         let given = Value::from_pairs(facts.chain([moments::given(present)]));
         let mut out = Capped(Vec::new());
         self.environment()
@@ -180,8 +189,8 @@ impl std::fmt::Debug for Template {
 }
 
 /// One top-level fact. A JSON null counts as missing, because `null` is no word to send to anybody.
-fn fact(facts: &Json, root: &str) -> Json {
-    match facts.get(root) {
+fn fact(fact: Option<&Json>, root: &str) -> Json {
+    match fact {
         None | Some(Json::Null) if is_plain(root) => Json::String(String::new()),
         None | Some(Json::Null) => Json::Object(Map::new()),
         Some(value) => without_nulls(value),

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 use metrics::{counter, histogram};
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::timeout;
 
 use super::admission::Peer;
@@ -19,7 +20,7 @@ use super::answer::{self, Problem};
 use super::body::{self, Unread, Whole};
 use super::state::Shared;
 use crate::engine::{Source, Strain};
-use crate::model::{Delivery, SourceName};
+use crate::model::{Delivery, EventId, SourceName};
 use crate::pipeline::{self, Received, Refusal};
 use crate::signature::{Answer, Finding, Rejected};
 use crate::store::Accepted;
@@ -42,10 +43,7 @@ type Refused = (&'static str, Problem);
 pub(super) async fn receive(
     State(shared): State<Arc<Shared>>,
     source: Result<Path<String>, PathRejection>,
-    peer: Option<Extension<Peer>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
     let started = shared.engine.clock.now();
     // A name that is not even UTF-8 is no source of ours.
@@ -54,8 +52,7 @@ pub(super) async fn receive(
         counter!("rejoinder_deliveries_total", "source" => "unknown", "result" => "unknown_source").increment(1);
         return Problem::new(StatusCode::NOT_FOUND, "there is no such source").into_response();
     };
-    let peer = peer.map(|Extension(peer)| peer);
-    let (result, response) = match take(&shared, source, peer, &uri, headers, body).await {
+    let (result, response) = match take(&shared, source, request).await {
         Ok(answered) => answered,
         Err((result, problem)) => (result, problem.into_response()),
     };
@@ -67,19 +64,13 @@ pub(super) async fn receive(
     response
 }
 
-async fn take(
-    shared: &Shared,
-    source: &Source,
-    peer: Option<Peer>,
-    uri: &Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<(&'static str, Response), Refused> {
+async fn take(shared: &Shared, source: &Source, request: Request) -> Result<(&'static str, Response), Refused> {
+    let (Parts { uri, headers, extensions, .. }, body) = request.into_parts();
     if head(&headers) > shared.limits.max_headers {
         let detail = format!("the headers are larger than {} bytes", shared.limits.max_headers);
         return Err(("too_large", Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail)));
     }
-    if !shared.admission.admits(&source.name, peer, &headers) {
+    if !shared.admission.admits(&source.name, extensions.get::<Peer>().copied(), &headers) {
         return Err(turn_away(shared, source));
     }
     let body = whole(shared, &headers, body).await?;
@@ -89,7 +80,7 @@ async fn take(
     };
     let delivery = Delivery { headers, body: body.bytes, received_at: shared.engine.clock.now() };
     // A store that hangs is answered with a status after which the sender tries again, and before he gives up.
-    timeout(shared.limits.request_timeout / 2, keep(shared, source, uri, delivery)).await.unwrap_or_else(|_| {
+    timeout(shared.limits.request_timeout / 2, keep(shared, source, &uri, delivery)).await.unwrap_or_else(|_| {
         tracing::error!(source = %source.name, "a delivery could not be kept in time");
         Err(("store_failed", not_kept(shared, source, answer::SOON)))
     })
@@ -152,6 +143,13 @@ async fn whole<'s>(shared: &'s Shared, headers: &HeaderMap, body: Body) -> Resul
     })
 }
 
+/// What is answered where an event is kept.
+#[derive(Serialize)]
+struct Kept<'a> {
+    status: &'static str,
+    event: &'a EventId,
+}
+
 fn answer(received: Received) -> (&'static str, Response) {
     let (status, id) = match received {
         Received::Event(id, Accepted::New) => ("accepted", id),
@@ -159,7 +157,7 @@ fn answer(received: Received) -> (&'static str, Response) {
         Received::Handshake(Answer::Json(json)) => return ("handshake", Json(json).into_response()),
         Received::Handshake(Answer::Empty) => return ("handshake", StatusCode::NO_CONTENT.into_response()),
     };
-    (status, Json(json!({ "status": status, "event": id })).into_response())
+    (status, Json(Kept { status, event: &id }).into_response())
 }
 
 /// From an address that the source does not allow: the answer is that to a wrong signature.

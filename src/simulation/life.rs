@@ -202,7 +202,7 @@ impl<'a> Life<'a> {
         self.wire.made_by(number);
         self.seen.done_by(number, since);
         let (thread, wire) = (&mut self.thread, &self.wire);
-        let end = task.go_on(|| thread.gather(number) | wire.gather());
+        let end = task.go_on(|| thread.gather(number) | thread.owes(number) | wire.gather());
         match end {
             None => drop(self.tasks.insert(number, task)),
             Some(End::Accepted(letter, received)) => self.accepted(letter, received),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::engine::Engine;
 use crate::http::Http;
 use crate::journey;
-use crate::model::{ControlChange, Delivery, Pause, Scope, SourceName};
+use crate::model::{ControlChange, Delivery, EventId, Pause, Scope, SourceName};
 use crate::pipeline::{self, Received, Refusal, Step};
 use crate::provider::sandbox::Speaks;
 use crate::store::StoreError;
@@ -77,7 +77,7 @@ impl Task {
     pub(super) fn work(engine: Arc<Engine>, worker: Worker) -> Self {
         let future = async move {
             let done = match worker {
-                Worker::Decide => pipeline::decide(&engine).await.map(done),
+                Worker::Decide => pipeline::decide(&engine).await.map(decided),
                 Worker::Deliver(speaks) => pipeline::deliver(&engine, &account(speaks)).await.map(done),
                 Worker::Pause => order(&engine, ControlChange::Pause(by_kim(&engine))).await,
                 Worker::Resume => order(&engine, ControlChange::Resume(engine.clock.now())).await,
@@ -122,6 +122,13 @@ async fn order(engine: &Engine, change: ControlChange) -> Result<Option<String>,
 
 fn by_kim(engine: &Engine) -> Pause {
     Pause { by: "kim".to_owned(), why: "to look into it".to_owned(), at: engine.clock.now() }
+}
+
+fn decided(step: Step<Vec<EventId>>) -> Option<String> {
+    match step {
+        Step::Did(ids) => Some(ids.iter().map(EventId::as_str).collect::<Vec<_>>().join(" ")),
+        Step::Idle => None,
+    }
 }
 
 fn done<T: std::fmt::Display>(step: Step<T>) -> Option<String> {

@@ -2,7 +2,7 @@
 //! Knows nothing of events and sends.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::{StoreError, Usage};
@@ -24,8 +24,8 @@ pub(super) enum Order {
 pub(super) enum Change {
     /// It has this value.
     Put(Vec<u8>),
-    /// It was not there, has this value, and will be gone before long: a disk may spare itself both.
-    Lend(Vec<u8>),
+    /// It was not there and has this value: a disk need not look, and may spare itself what is gone again before long.
+    New(Vec<u8>),
     /// It is not there.
     Remove,
 }
@@ -40,14 +40,28 @@ impl Batch {
         self.0.insert(key, Change::Put(value));
     }
 
-    /// Sets a key that was not there and will not stay.
-    pub(super) fn lend(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.0.insert(key, Change::Lend(value));
+    /// Sets a key that is known not to be there.
+    pub(super) fn add(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.insert(key, Change::New(value));
     }
 
     /// Removes a key, whether or not it is there.
     pub(super) fn remove(&mut self, key: Vec<u8>) {
         self.0.insert(key, Change::Remove);
+    }
+
+    /// The keys it changes that begin so.
+    pub(super) fn keys<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = &'a Vec<u8>> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        self.0.range::<[u8], _>(from).map(|(key, _)| key).take_while(move |key| key.starts_with(prefix))
+    }
+
+    /// What becomes of the keys that begin so: their values, or nothing where they are removed.
+    pub(super) fn values<'a>(&'a self, prefix: &'a [u8]) -> impl Iterator<Item = (&'a Vec<u8>, Option<&'a [u8]>)> {
+        self.keys(prefix).map(|key| match self.0.get(key) {
+            Some(Change::Put(value) | Change::New(value)) => (key, Some(value.as_slice())),
+            Some(Change::Remove) | None => (key, None),
+        })
     }
 
     /// Whether it changes nothing.

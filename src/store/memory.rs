@@ -54,7 +54,7 @@ impl Kv for Memory {
         let map = map.as_mut().ok_or(StoreError::Closed)?;
         for (key, change) in batch {
             match change {
-                Change::Put(value) | Change::Lend(value) => map.insert(key, value),
+                Change::Put(value) | Change::New(value) => map.insert(key, value),
                 Change::Remove => map.remove(&key),
             };
         }

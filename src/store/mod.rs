@@ -118,6 +118,8 @@ pub struct SendClaim {
     pub event: Arc<Event>,
     /// The conversation as it stands.
     pub conversation: ConversationRecord,
+    /// Whether another send of the account can be claimed at once.
+    pub more: bool,
     /// Proof of the lease.
     pub fence: u64,
 }
@@ -278,12 +280,26 @@ pub trait Store: Send + Sync {
     /// found waiting for their `decide_from`; before that time an event is not leased. A change without a message that
     /// follows closely on a send of ours counts as caused by it. A lease that ended is over when somebody claims at a later
     /// time.
-    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError>;
+    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
+        Ok(self.claim_events(now, lease, 1).await?.pop())
+    }
+
+    /// Leases up to so many events, one after the other as [`claim_event`](Self::claim_event) does. An error is answered only
+    /// where nothing was leased before it.
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        most: usize,
+    ) -> Result<Vec<EventClaim>, StoreError>;
+
+    /// Ends the lease on an event that could not be decided, so that it need not end by itself.
+    async fn give_back(&self, claim: &EventClaim) -> Result<(), StoreError>;
 
     /// Keeps a decision with its sends and records, calls off what it cancels and supersedes, and confirms the send that the
     /// event turned out to be, also if that was a dead letter, or keeps what the event reports of it: all or nothing. The
-    /// contact's version is one more than the claim's,
-    /// whatever the decision says. The windows it counted in must be as they were read. Durable when it returns.
+    /// contact's version is one more than the claim's where the decision remembers something new of them. The windows it
+    /// counted in must be as they were read. Durable when it returns.
     async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError>;
 
     /// Leases the send of the account that goes first among those that are due and whose lane is free: pages before replies
@@ -338,6 +354,9 @@ pub trait Store: Send + Sync {
     /// What stands against replies in a lane: the windows asked for, the quarantines over them that are not released, and
     /// the orders for everything, for rules, for accounts and for the lane.
     async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError>;
+
+    /// The same without the windows themselves: what may have come up against a send since it was decided.
+    async fn standing(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError>;
 
     /// Every order, by scope.
     async fn controls(&self) -> Result<Vec<Control>, StoreError>;

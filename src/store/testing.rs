@@ -76,7 +76,7 @@ impl Disk {
 fn change(map: &mut Map, batch: Changes) {
     for (key, value) in batch {
         match value {
-            Change::Put(value) | Change::Lend(value) => map.insert(key, value),
+            Change::Put(value) | Change::New(value) => map.insert(key, value),
             Change::Remove => map.remove(&key),
         };
     }

@@ -200,14 +200,16 @@ async fn what_waits_for_its_turn_can_still_be_paused() {
     let bench = bench().await;
     let events = wrote(&bench, Speaks::Fernand, 7).await;
     assert_eq!(drain(&bench, Speaks::Fernand).await, 5);
-    assert_eq!(attempts(&bench, &events).await, [1, 1, 1, 1, 1, 0, 0]);
+    // Which of several conversations is answered first is nobody's promise: they share what replies are counted by.
+    let tried = attempts(&bench, &events).await;
+    assert_eq!(tried.iter().sum::<usize>(), 5, "{tried:?}");
     let shared = Arc::new(Shared::new(Arc::clone(&bench.engine), crate::stage::limits(), None));
     let body = json!({ "scope": "all", "by": "kim", "why": "wrong prices" });
     let (status, answer) = server::ask(shared, Method::POST, "/api/v1/pause", Some(&body)).await.unwrap();
     assert_eq!(status, 200, "{answer}");
     bench.pass(SignedDuration::from_secs(64));
     assert_eq!(drain(&bench, Speaks::Fernand).await, 2, "what does not leave needs no turn of its own");
-    for event in &events[5..] {
+    for (event, _) in events.iter().zip(tried).filter(|(_, tried)| *tried == 0) {
         let send = bench.send(event).await;
         assert!(matches!(send.state, SendState::Held { .. }) && send.attempts.is_empty(), "{send:?}");
     }

@@ -109,6 +109,8 @@ async fn a_disk_that_is_nearly_full_takes_nothing_new_and_finishes_what_it_has()
     assert_eq!(all.len(), 20);
     let disk = Disk::of(&stage.program, "");
     disk.fill(16 << 20);
+    // How much room there is is looked up ten times a second.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(stage.refusal(Speaks::Spruce).await, 503);
     assert_eq!(stage.refusal(Speaks::HighLevel).await, 429);
     stage.assert_answered(Speaks::Spruce, &all).await;

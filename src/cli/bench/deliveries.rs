@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
 use serde_json::json;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::clock::Clock;
 use crate::secret::Secret;
@@ -16,8 +17,20 @@ pub(super) const SECRET: &str = "whsec_bG9vcGJhY2sgb25seSwgdGhlcmVmb3JlIG5vIHNlY
 /// The word that a rule answers to.
 pub(super) const ASKED: &str = "invoice";
 
-const WORDS: &str = "The parcel came on Monday and everything in it was as we had hoped, only the colour of the lamp is \
-    another one than in the picture, which is fine with us. ";
+/// What messages are made of: no two are alike, so that they can be compressed about as well as what people write.
+const WORDS: &str = "the parcel came on Monday and everything in it was as we had hoped only colour of lamp is another one \
+    than picture which fine with us please tell me when missing part will be sent because my sister would like to have it \
+    before her birthday next week I tried calling this morning but nobody answered so am writing instead order number \
+    should still match what you confirmed last month although address changed since then thank for looking into";
+
+/// How many words a message has.
+const LENGTH: u64 = 215;
+
+fn prose(number: u64) -> String {
+    let words: Vec<&str> = WORDS.split_whitespace().collect();
+    let pick = |index: u64| xxh3_64_with_seed(&index.to_le_bytes(), number) as usize % words.len();
+    (0..LENGTH).map(|index| words[pick(index)]).collect::<Vec<_>>().join(" ")
+}
 
 /// Which messages a rule answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +94,7 @@ impl Mill {
             "id": format!("n{number}"), "type": "ticket.message", "created_at": self.clock.now(),
             "ticket": { "id": format!("c{number}"), "subject": format!("Order {number}"), "status": "open" },
             "customer": { "id": format!("u{number}"), "name": "Ann Smith" },
-            "message": { "id": format!("m{number}"), "text": format!("About the {about}. {}", WORDS.repeat(8)) },
+            "message": { "id": format!("m{number}"), "text": format!("About the {about}. {}", prose(number)) },
         });
         let body = body.to_string().into_bytes();
         let id = format!("msg_{number}");

@@ -8,6 +8,7 @@ mod load;
 mod machine;
 mod report;
 mod sink;
+mod soak;
 mod target;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use hdrhistogram::Histogram;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use self::deliveries::{Answered, Mill};
@@ -24,8 +26,10 @@ use self::report::{EndToEnd, Latency, Measured, Memory, Pair, Report, Starts};
 use self::sink::Sink;
 use self::target::{Home, PATIENCE, Target};
 use super::signals::{Signals, Told};
-use super::{Ended, Format, output};
+use super::{Ended, Format, output, serve};
 use crate::clock;
+use crate::config::{self, Settings};
+use crate::model::duration;
 
 /// The number of connections that the targets speak of.
 const USUAL: usize = 32;
@@ -56,9 +60,18 @@ pub(super) struct Arguments {
     /// Where the data is written; it goes when all is done. A folder in memory would measure no disk.
     #[arg(long, value_name = "FOLDER", default_value_os_t = std::env::temp_dir())]
     folder: PathBuf,
+    /// Instead of all that, run at half of the highest throughput for so long, and fail where memory or disk grow.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    soak: Option<SignedDuration>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Be the engine of this configuration, and forget after `--retention`.
+    #[arg(long, hide = true, requires = "retention")]
+    be_engine: Option<PathBuf>,
+    /// After how many seconds the engine forgets: sooner than a configuration may say.
+    #[arg(long, hide = true)]
+    retention: Option<f64>,
     /// Be the floor, and append to this file.
     #[arg(long, hide = true, requires = "listen")]
     be_floor: Option<PathBuf>,
@@ -81,8 +94,15 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         floor::run(file, address).await?;
         return Ok(Ended::Fine);
     }
+    if let (Some(file), Some(retention)) = (&arguments.be_engine, arguments.retention) {
+        let settings = Settings { retention: SignedDuration::try_from_secs_f64(retention)?, ..config::load(file)? };
+        return serve::run_with(settings).await;
+    }
     if arguments.connections.contains(&0) || arguments.events == 0 || arguments.seconds == 0 || arguments.rate == 0 {
         bail!("connections, events, seconds and rate must be more than nothing");
+    }
+    if let Some(time) = arguments.soak {
+        return soak(arguments, Duration::try_from(time)?).await;
     }
     let format = arguments.format;
     let (cores, sink, mill) = (Cores::part(), Sink::serve().await?, Mill::new()?);
@@ -98,6 +118,25 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<Ended> {
         Format::Json => output::json(&json!(report)),
     }
     Ok(Ended::Fine)
+}
+
+async fn soak(arguments: Arguments, time: Duration) -> anyhow::Result<Ended> {
+    let is_told = matches!(arguments.format, Format::Text);
+    let mut signals = Signals::listen()?;
+    let soaked = tokio::select! {
+        soaked = soak::run(&arguments, time, is_told) => soaked?,
+        () = async { while signals.next().await != Told::End {} } => bail!("ended before everything was seen"),
+    };
+    let faults = soaked.faults();
+    if is_told {
+        output::line("");
+        faults.iter().for_each(output::line);
+    } else {
+        let mut answer = json!(soaked);
+        answer["faults"] = json!(faults);
+        output::json(&answer);
+    }
+    Ok(if faults.is_empty() { Ended::Fine } else { Ended::Failed })
 }
 
 impl Bench {

@@ -29,7 +29,7 @@ pub(super) struct Report {
 }
 
 /// How long something took, in milliseconds.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Latency {
     /// For one of two.
     pub(super) p50: f64,
@@ -257,7 +257,7 @@ impl Pair {
 }
 
 /// Three digits are more than such a measurement is worth.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     match value {
         small if small < 10.0 => format!("{small:.2}"),
         middle if middle < 100.0 => format!("{middle:.1}"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use http::Method;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -55,10 +56,21 @@ impl Target {
 
     /// Starts the engine.
     pub(super) async fn engine(cores: Cores, home: &Home) -> anyhow::Result<Self> {
-        let folder = home.folder.path();
         let mut command = cores.first(&std::env::current_exe()?);
-        command.args(["serve", "--config"]).arg(folder.join("rejoinder.yaml"));
-        command.stderr(File::options().create(true).append(true).open(folder.join("log"))?);
+        command.args(["serve", "--config"]).arg(home.folder.path().join("rejoinder.yaml"));
+        Self::logging(command, home).await
+    }
+
+    /// Starts the engine with a retention of its own.
+    pub(super) async fn forgetting(cores: Cores, home: &Home, retention: SignedDuration) -> anyhow::Result<Self> {
+        let mut command = cores.first(&std::env::current_exe()?);
+        command.args(["bench", "--be-engine"]).arg(home.folder.path().join("rejoinder.yaml"));
+        command.args(["--retention", &retention.as_secs_f64().to_string()]);
+        Self::logging(command, home).await
+    }
+
+    async fn logging(mut command: Command, home: &Home) -> anyhow::Result<Self> {
+        command.stderr(File::options().create(true).append(true).open(home.folder.path().join("log"))?);
         Self::start(command, home.address, async || home.get("/readyz").await.is_ok()).await
     }
 
@@ -130,7 +142,11 @@ impl Home {
         });
         let config = json!({
             "listen": address.to_string(), "admin": { "listen": admin.to_string() },
-            "store": "sled:./data", "rules": "./rules", "limits": { "account_concurrency": 32 },
+            "store": "sled:./data", "rules": "./rules", "limits": {
+                "account_concurrency": 32,
+                // What is waited for on purpose would hide what the engine takes.
+                "reorder_window": "0s",
+            },
             "accounts": { "bench": {
                 "provider": "http", "base_url": format!("http://{sink}"),
                 "actions": { "reply": {
@@ -180,6 +196,16 @@ impl Home {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// How many records are stored.
+    pub(super) async fn records(&self) -> anyhow::Result<u64> {
+        Ok(self.get("/api/v1/state").await?["usage"]["records"].as_u64().unwrap_or_default())
+    }
+
+    /// Whether no event is stored.
+    pub(super) async fn is_empty(&self) -> anyhow::Result<bool> {
+        Ok(self.get("/api/v1/events?limit=1").await?["events"].as_array().is_some_and(Vec::is_empty))
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {

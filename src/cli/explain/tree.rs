@@ -63,6 +63,7 @@ fn outcome(trace: &Value) -> String {
         return format!("a draft by {rule} is left as a note");
     }
     match list(trace, "matched").next() {
+        None if story::is_undecided(trace) => story::failures(trace).collect::<Vec<_>>().join(", "),
         None => "no rule matched".to_owned(),
         Some(_) => "no answer goes to the contact".to_owned(),
     }

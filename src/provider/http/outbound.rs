@@ -1,14 +1,16 @@
 //! Carries sends out as described: fills the templates in, makes one call, and judges the answer.
 //! A value that cannot be filled in refuses the send; nothing is called then.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use http::header::HeaderValue;
 use minijinja::value::Serde;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::config::Account;
-use super::plan::{Plan, Success};
+use super::plan::{Plan, ReadBackPlan, Success};
 use super::template::Template;
 use crate::http::{CallError, Request, Response};
 use crate::model::{Action, Outcome};
@@ -28,7 +30,7 @@ pub(super) async fn deliver(account: &Account, call: &Call<'_>) -> Outcome {
 }
 
 fn compose(account: &Account, plan: &Plan, call: &Call<'_>) -> Result<Request, String> {
-    let context = context(call);
+    let context = context(call, &plan.mentioned);
     let mut url = address(account, &plan.path, &context)?;
     for (name, template) in &plan.query {
         url.query_pairs_mut().append_pair(name, &template.render(&context)?);
@@ -49,8 +51,8 @@ fn compose(account: &Account, plan: &Plan, call: &Call<'_>) -> Result<Request, S
 }
 
 /// A request that reads something below the account's address.
-pub(super) fn reading(account: &Account, path: &Template, call: &Call<'_>) -> Result<Request, String> {
-    let url = address(account, path, &context(call))?;
+pub(super) fn reading(account: &Account, plan: &ReadBackPlan, call: &Call<'_>) -> Result<Request, String> {
+    let url = address(account, &plan.path, &context(call, &plan.mentioned))?;
     Ok(with_credentials(account, Request::new(Method::GET, url)))
 }
 
@@ -63,7 +65,7 @@ fn with_credentials(account: &Account, request: Request) -> Request {
 fn address(account: &Account, path: &Template, context: &minijinja::Value) -> Result<Url, String> {
     let root = account.base.as_str().trim_end_matches('/');
     let url: Url =
-        format!("{root}{}", path.render_path(context)?).parse().map_err(|_| "the address is not one".to_owned())?;
+        format!("{root}{}", path.render(context)?).parse().map_err(|_| "the address is not one".to_owned())?;
     let below = format!("{}/", account.base.path().trim_end_matches('/'));
     match url.origin() == account.base.origin() && url.path().starts_with(&below) {
         true => Ok(url),
@@ -71,53 +73,49 @@ fn address(account: &Account, path: &Template, context: &minijinja::Value) -> Re
     }
 }
 
-/// What the templates can use. What the event does not have is undefined, not empty.
-fn context(call: &Call<'_>) -> minijinja::Value {
+/// What the templates can use, as far as they mention it. What the event does not have is undefined, not empty.
+fn context(call: &Call<'_>, mentioned: &BTreeSet<&'static str>) -> minijinja::Value {
     let event = call.event;
-    let mut variables = json!({
-        "conversation": event.conversation,
-        "contact": event.contact,
-        "message": event.message.as_ref().map_or(json!({}), |message| json!(message)),
-        "event": {
-            "id": event.id, "kind": event.kind, "at": event.at, "received_at": event.received_at,
-            "source": event.source, "provider": event.provider, "account": event.account,
-        },
-        "idempotency_key": call.send.idempotency_key,
-    });
-    for (name, value) in own(call) {
-        variables[name] = value;
+    let mut variables = Map::new();
+    for name in mentioned {
+        let value = match *name {
+            "conversation" => json!(event.conversation),
+            "contact" => json!(event.contact),
+            "message" => event.message.as_ref().map_or(json!({}), |message| json!(message)),
+            "event" => json!({
+                "id": event.id, "kind": event.kind, "at": event.at, "received_at": event.received_at,
+                "source": event.source, "provider": event.provider, "account": event.account,
+            }),
+            "idempotency_key" => json!(call.send.idempotency_key),
+            name => match own(call, name) {
+                Some(value) => value,
+                None => continue,
+            },
+        };
+        variables.insert((*name).to_owned(), value);
     }
-    minijinja::Value::from(Serde(&variables))
+    minijinja::Value::from(Serde(&Value::Object(variables)))
 }
 
-fn own(call: &Call<'_>) -> Vec<(&'static str, Value)> {
-    match &call.send.action {
-        Action::Reply(reply) => {
-            let mut own = vec![
-                ("text", json!(reply.text)),
-                ("html", json!(reply.html)),
-                ("attachments", json!(reply.attachments)),
-            ];
-            let subject = reply.subject.as_ref().or(call.event.conversation.subject.as_ref());
-            own.extend(subject.map(|subject| ("subject", json!(subject))));
-            own.extend(reply.sender.as_ref().map(|sender| ("sender", json!(sender))));
-            own
+/// What the templates of one action can use beside the rest.
+fn own(call: &Call<'_>, name: &str) -> Option<Value> {
+    Some(match (&call.send.action, name) {
+        (Action::Reply(reply), "text") => json!(reply.text),
+        (Action::Reply(reply), "html") => json!(reply.html),
+        (Action::Reply(reply), "attachments") => json!(reply.attachments),
+        (Action::Reply(reply), "subject") => {
+            json!(reply.subject.as_ref().or(call.event.conversation.subject.as_ref())?)
         }
-        Action::Note(note) => {
-            let ids: Vec<&str> = note.page.iter().map(|member| member.id.as_str()).collect();
-            let aliases: Vec<&str> = note.page.iter().map(|member| member.alias.as_str()).collect();
-            vec![
-                ("text", json!(note.text)),
-                ("html", json!(note.html)),
-                ("page", json!(ids)),
-                ("mentions", json!(aliases)),
-            ]
-        }
-        Action::Snippet(snippet) => vec![("snippet", json!({ "id": snippet.id, "data": snippet.data }))],
-        Action::Tag(change) => vec![("tags", json!({ "add": change.add, "remove": change.remove }))],
-        Action::Assign(assign) => vec![("member", json!(assign.id))],
-        Action::Close | Action::Http(_) => Vec::new(),
-    }
+        (Action::Reply(reply), "sender") => json!(reply.sender.as_ref()?),
+        (Action::Note(note), "text") => json!(note.text),
+        (Action::Note(note), "html") => json!(note.html),
+        (Action::Note(note), "page") => note.page.iter().map(|member| member.id.as_str()).collect(),
+        (Action::Note(note), "mentions") => note.page.iter().map(|member| member.alias.as_str()).collect(),
+        (Action::Snippet(snippet), "snippet") => json!({ "id": snippet.id, "data": snippet.data }),
+        (Action::Tag(change), "tags") => json!({ "add": change.add, "remove": change.remove }),
+        (Action::Assign(assign), "member") => json!(assign.id),
+        _ => return None,
+    })
 }
 
 fn outcome(plan: &Plan, call: &Call<'_>, result: Result<Response, CallError>) -> Outcome {

@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 use serde_json::Value;
 
 use super::config::{ActionSettings, Method as Written, ReadBackSettings, SuccessSettings, escape, header_name};
-use super::template::{self, Form, Template};
+use super::template::{self, Expression, Form, Template};
 use crate::provider::map::is_pointer;
 use crate::signature::SettingFault;
 
@@ -45,6 +45,8 @@ pub(super) struct Plan {
     pub(super) key_header: Option<HeaderName>,
     /// The variables that the templates use.
     pub(super) variables: BTreeSet<String>,
+    /// The variables that are handed to them.
+    pub(super) mentioned: BTreeSet<&'static str>,
 }
 
 impl Plan {
@@ -75,8 +77,8 @@ impl Plan {
             Written::Patch => Method::PATCH,
             Written::Delete => Method::DELETE,
         };
-        let variables = check.variables;
-        Self { method, path, query, body, headers, id: written.id, success, key_header, variables }
+        let Check { variables, mentioned, .. } = check;
+        Self { method, path, query, body, headers, id: written.id, success, key_header, variables, mentioned }
     }
 }
 
@@ -87,6 +89,8 @@ pub(super) struct ReadBackPlan {
     pub(super) text: String,
     pub(super) at: String,
     pub(super) id: Option<String>,
+    /// The variables that are handed to the template.
+    pub(super) mentioned: BTreeSet<&'static str>,
 }
 
 impl ReadBackPlan {
@@ -100,7 +104,8 @@ impl ReadBackPlan {
                 check.pointer(key, pointer);
             }
         }
-        Self { path, items: written.items, text: written.text, at: written.at, id: written.id }
+        let mentioned = check.mentioned;
+        Self { path, items: written.items, text: written.text, at: written.at, id: written.id, mentioned }
     }
 }
 
@@ -109,13 +114,22 @@ struct Check<'a> {
     at: String,
     known: Vec<&'static str>,
     variables: BTreeSet<String>,
+    /// Those whose names occur in the text of a template: MiniJinja does not look for variables inside a slice such as
+    /// `message.text[:9]`.
+    mentioned: BTreeSet<&'static str>,
     faults: &'a mut Vec<SettingFault>,
 }
 
 impl<'a> Check<'a> {
     fn new(at: String, action: &str, faults: &'a mut Vec<SettingFault>) -> Self {
         let own = OWN.iter().find(|(name, _)| *name == action).map_or(&[][..], |(_, own)| own);
-        Self { at, known: COMMON.iter().chain(own).copied().collect(), variables: BTreeSet::new(), faults }
+        let known = COMMON.iter().chain(own).copied().collect();
+        Self { at, known, variables: BTreeSet::new(), mentioned: BTreeSet::new(), faults }
+    }
+
+    /// How errors call what stands at a key.
+    fn name(&self, key: &str) -> String {
+        format!("{}/{key}", self.at).replace('/', ".")
     }
 
     fn fault(&mut self, key: &str, message: String) {
@@ -126,13 +140,21 @@ impl<'a> Check<'a> {
         if !text.starts_with('/') || text.starts_with("//") || text.starts_with("/{%") {
             self.fault("path", "must begin with one `/`; it is put behind `base_url`".to_owned());
         }
-        self.template("path", text)
+        self.mention(&text);
+        let template = Template::path(self.name("path"), text);
+        self.take("path", template.check(&self.known));
+        template
     }
 
     fn template(&mut self, key: &str, text: String) -> Template {
-        let template = Template::new(format!("{}/{key}", self.at).replace('/', "."), text);
+        self.mention(&text);
+        let template = Template::new(self.name(key), text);
         self.take(key, template.check(&self.known));
         template
+    }
+
+    fn mention(&mut self, text: &str) {
+        self.mentioned.extend(self.known.iter().filter(|name| text.contains(**name)));
     }
 
     fn take(&mut self, key: &str, checked: Result<BTreeSet<String>, String>) {
@@ -146,9 +168,9 @@ impl<'a> Check<'a> {
         match body {
             Value::String(text) => match template::single_expression(&text) {
                 Some(expression) => {
-                    let expression =
-                        Template::new(format!("{}/{key}", self.at).replace('/', "."), expression.to_owned());
-                    self.take(key, expression.check_expression(&self.known));
+                    self.mention(expression);
+                    let expression = Expression::new(self.name(key), expression.to_owned());
+                    self.take(key, expression.check(&self.known));
                     Form::Whole(expression)
                 }
                 None => Form::Text(self.template(key, text)),

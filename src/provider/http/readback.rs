@@ -35,7 +35,7 @@ pub(super) async fn read_back(account: &Account, call: &Call<'_>) -> ReadBack {
 }
 
 async fn items(account: &Account, plan: &ReadBackPlan, call: &Call<'_>) -> Result<Vec<Value>, String> {
-    let request = reading(account, &plan.path, call)?;
+    let request = reading(account, plan, call)?;
     let response = call.http.call(request).await.map_err(|error| error.to_string())?;
     if !response.is_success() {
         return Err(format!("reading back was answered {}", reason(&response)));

@@ -1,4 +1,5 @@
-//! Templates of calls: MiniJinja with strict undefined values. Checked when an account is opened, filled in for each call.
+//! Templates of calls: MiniJinja with strict undefined values. Compiled and checked when an account is opened, filled in for
+//! each call.
 //! What is said of a failure names the template and the variable, never a value.
 
 use std::collections::BTreeSet;
@@ -46,60 +47,83 @@ fn percent_encoded(out: &mut Output, state: &mut State, value: &Value) -> Result
 
 const UNUSABLE: &str = "a value cannot stand in an address";
 
-/// A template with a name to speak of it.
+/// A template with a name to speak of it, compiled once.
 pub(super) struct Template {
     name: String,
-    source: String,
+    /// An environment with this template alone, which shares everything else with the others; or what is wrong.
+    compiled: Result<Environment<'static>, String>,
 }
 
 impl Template {
+    /// One that makes text.
     pub(super) fn new(name: String, source: String) -> Self {
-        Self { name, source }
+        Self::within(&PLAIN, name, source)
+    }
+
+    /// One that makes a path: every value is percent-encoded.
+    pub(super) fn path(name: String, source: String) -> Self {
+        Self::within(&PATH, name, source)
+    }
+
+    fn within(environment: &Environment<'static>, name: String, source: String) -> Self {
+        let mut environment = environment.clone();
+        let added = environment.add_template_owned(name.clone(), source);
+        Self { name, compiled: added.map(|()| environment).map_err(|error| syntax(&error)) }
     }
 
     /// The variables it uses, or what is wrong with it.
     pub(super) fn check(&self, known: &[&'static str]) -> Result<BTreeSet<String>, String> {
-        let environment = environment();
-        let template = environment.template_from_str(&self.source).map_err(|error| syntax(&error))?;
-        judge(&environment, template.undeclared_variables(false).into_iter().collect(), known)
-    }
-
-    /// [`check`](Self::check) for a single expression.
-    pub(super) fn check_expression(&self, known: &[&'static str]) -> Result<BTreeSet<String>, String> {
-        let environment = environment();
-        let expression = environment.compile_expression(&self.source).map_err(|error| syntax(&error))?;
-        judge(&environment, expression.undeclared_variables(false).into_iter().collect(), known)
+        let environment = self.compiled.as_ref().map_err(Clone::clone)?;
+        let template = environment.get_template(&self.name).map_err(|error| syntax(&error))?;
+        judge(environment, template.undeclared_variables(false).into_iter().collect(), known)
     }
 
     /// Fills it in.
     pub(super) fn render(&self, context: &Value) -> Result<String, String> {
-        PLAIN.render_named_str(&self.name, &self.source, context).map_err(|error| self.unfilled(&error))
+        let environment = self.compiled.as_ref().map_err(Clone::clone)?;
+        let rendered = environment.get_template(&self.name).and_then(|template| template.render(context));
+        rendered.map_err(|error| unfilled(&self.name, &error))
+    }
+}
+
+/// A single expression with a name to speak of it, compiled once.
+pub(super) struct Expression {
+    name: String,
+    source: String,
+    compiled: Result<minijinja::Expression<'static, 'static>, String>,
+}
+
+impl Expression {
+    pub(super) fn new(name: String, source: String) -> Self {
+        let compiled = PLAIN.compile_expression_owned(source.clone()).map_err(|error| syntax(&error));
+        Self { name, source, compiled }
     }
 
-    /// Fills it in as a path: every value is percent-encoded.
-    pub(super) fn render_path(&self, context: &Value) -> Result<String, String> {
-        PATH.render_named_str(&self.name, &self.source, context).map_err(|error| self.unfilled(&error))
+    /// The variables it uses, or what is wrong with it.
+    pub(super) fn check(&self, known: &[&'static str]) -> Result<BTreeSet<String>, String> {
+        let expression = self.compiled.as_ref().map_err(Clone::clone)?;
+        judge(&PLAIN, expression.undeclared_variables(false).into_iter().collect(), known)
     }
 
-    /// Evaluates it as an expression, keeping the type of the value.
+    /// Its value, with its type.
     fn evaluate(&self, context: &Value) -> Result<serde_json::Value, String> {
-        let expression = PLAIN.compile_expression_owned(self.source.clone()).map_err(|error| self.unfilled(&error))?;
-        let value = expression.eval(context).map_err(|error| self.unfilled(&error))?;
+        let expression = self.compiled.as_ref().map_err(Clone::clone)?;
+        let value = expression.eval(context).map_err(|error| unfilled(&self.name, &error))?;
         if value.is_undefined() {
             return Err(format!("`{}` is undefined in {}", self.source, self.name));
         }
         serde_json::to_value(value).map_err(|_| format!("the value in {} cannot be written as JSON", self.name))
     }
+}
 
-    /// Details are shown for undefined values only: those of other errors may quote what was filled in.
-    fn unfilled(&self, error: &Error) -> String {
-        let why = match (error.kind(), error.detail()) {
-            (ErrorKind::UndefinedError, Some(detail)) => detail.to_owned(),
-            (_, Some(UNUSABLE)) => UNUSABLE.to_owned(),
-            (kind, _) => kind.to_string(),
-        };
-        format!("{} cannot be filled in: {why}", self.name)
-    }
+/// Details are shown for undefined values only: those of other errors may quote what was filled in.
+fn unfilled(name: &str, error: &Error) -> String {
+    let why = match (error.kind(), error.detail()) {
+        (ErrorKind::UndefinedError, Some(detail)) => detail.to_owned(),
+        (_, Some(UNUSABLE)) => UNUSABLE.to_owned(),
+        (kind, _) => kind.to_string(),
+    };
+    format!("{name} cannot be filled in: {why}")
 }
 
 fn syntax(error: &Error) -> String {
@@ -133,7 +157,7 @@ pub(super) enum Form {
     /// A text with something filled in.
     Text(Template),
     /// An expression, whose value keeps its type.
-    Whole(Template),
+    Whole(Expression),
     /// A list.
     List(Vec<Form>),
     /// A mapping.

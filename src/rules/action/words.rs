@@ -54,7 +54,7 @@ impl Words {
     /// The text alone, without the making of a second form; for subjects and values.
     pub(super) fn plain(&self, view: &View<'_>) -> Result<String, String> {
         match self {
-            Self::Template(template, ..) => template.render(view.document(), view.present()),
+            Self::Template(template, ..) => template.render_with(|root| Some(view.group(root)), view.present()),
             Self::Literal(text, _) => Ok(text.clone()),
         }
     }

@@ -224,7 +224,7 @@ impl Condition {
         };
         view.restore(before);
         let saw = match self {
-            Self::Field(test) => Some(show(&test.path.values(view.document()))),
+            Self::Field(test) => Some(show(&view.values(&test.path))),
             Self::Within(within) => Some(within.saw(view.now())),
             _ => None,
         };
@@ -288,17 +288,26 @@ impl FieldTest {
     }
 }
 
-/// The values as a person can take them in: the first 120 characters.
+/// How many characters of the values a person is shown.
+const SHOWN: usize = 120;
+
+/// The values as a person can take them in.
 fn show(values: &[&Value]) -> String {
     let text = match values {
         [] => return "nothing".to_owned(),
-        [one] => one.to_string(),
-        many => format!("[{}]", many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        [one] => head(one),
+        many => format!("[{}]", many.iter().map(|value| head(value)).collect::<Vec<_>>().join(", ")),
     };
-    match text.char_indices().nth(120) {
+    match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// A value as JSON; of a long text no more than is shown.
+fn head(value: &Value) -> String {
+    let long = value.as_str().and_then(|text| Some(&text[..text.char_indices().nth(SHOWN)?.0]));
+    long.map_or_else(|| value.to_string(), |head| Value::from(head).to_string())
 }
 
 /// A value as the text that text operators look at.

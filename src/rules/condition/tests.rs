@@ -22,7 +22,8 @@ fn compiled(when: Value) -> Result<Condition, String> {
 fn ask(when: Value, raw: Value) -> (Result<bool, String>, Value) {
     let surroundings = surroundings();
     let condition = compiled(when).unwrap();
-    let mut view = View::new(&facts(json!({ "raw": raw })), &surroundings);
+    let given = facts(json!({ "raw": raw }));
+    let mut view = View::new(&given, &surroundings);
     let holds = condition.holds(&mut view);
     (holds, Value::Object(view.captures()))
 }
@@ -307,7 +308,8 @@ fn a_finding_says_what_was_wanted_and_what_was_seen() {
     });
     let surroundings = surroundings();
     let raw = json!({ "x": "a refund", "y": 2, "list": ["vip", "new"] });
-    let mut view = View::new(&facts(json!({ "raw": raw })), &surroundings);
+    let given = facts(json!({ "raw": raw }));
+    let mut view = View::new(&given, &surroundings);
     let finding = compiled(when).unwrap().explain(&mut view);
     insta::assert_snapshot!(tell(&finding, 0), @r#"
     no: all | all | 3 of 4 hold
@@ -319,7 +321,8 @@ fn a_finding_says_what_was_wanted_and_what_was_seen() {
         no: raw.none | exists true | nothing
       yes: script | raw.x.len() > 3 | true
     "#);
-    let long = View::new(&facts(json!({ "raw": { "x": "ü".repeat(500) } })), &surroundings);
+    let given = facts(json!({ "raw": { "x": "ü".repeat(500) } }));
+    let long = View::new(&given, &surroundings);
     let path = Path::compile("raw.x").unwrap();
     assert_eq!(show(&path.values(long.document())).chars().count(), 121);
 }

@@ -237,8 +237,8 @@ impl<'a> Deciding<'a> {
         self.answered_by = Some(acting.rule.name.clone());
         response::remember(&mut self.contact.responses, &key, now);
         response::remember(&mut self.conversation.responses, &key, now);
-        if let Some(who) = &self.correspondent {
-            response::remember(&mut self.conversation.responses, &response::to(&key, who), now);
+        if let Some(key) = self.correspondent().map(|who| response::to(&key, who)) {
+            response::remember(&mut self.conversation.responses, &key, now);
         }
     }
 

@@ -3,12 +3,14 @@
 use super::super::{fields, guard};
 use super::Deciding;
 use crate::model::decision::Seen;
-use crate::model::{Action, Author, CancelOn, Decision, EventKind, HoldCause, OnError, SendState, Verdict};
+use crate::model::{
+    Action, Author, CancelOn, ConversationRecord, Decision, EventKind, Facts, HoldCause, Message, OnError, SendState,
+    Verdict,
+};
 
 impl Deciding<'_> {
     pub(super) fn finish(mut self) -> Decision {
         let (event, now) = (&self.facts.event, self.facts.now);
-        self.conversation.message_count += u64::from(fields::counts_as_message(event));
         match guard::has_failed(event) {
             Some(true) => self.contact.bounced = Some(now),
             Some(false) => self.contact.bounced = None,
@@ -16,21 +18,12 @@ impl Deciding<'_> {
         }
         self.hold_after_failure();
         let supersedes = self.end_burst();
-        self.remember_closing();
-        self.remember_time();
+        // Without a time of the provider there is no order in which it could have come too late.
+        if event.at != event.received_at {
+            self.trace.decided_after = self.conversation.latest.filter(|latest| event.at < *latest);
+        }
+        remember(self.facts, &mut self.conversation);
         self.alert();
-        let cancels = match event.kind {
-            EventKind::MessageReceived => {
-                self.conversation.last_inbound = Some(now);
-                Some(CancelOn::ContactMessage)
-            }
-            EventKind::MessageSent if self.is_by_person() => {
-                self.conversation.last_human = Some(now);
-                Some(CancelOn::HumanReply)
-            }
-            EventKind::ConversationClosed => Some(CancelOn::Closed),
-            _ => None,
-        };
         Decision {
             event: event.id.clone(),
             book: self.book.hash().clone(),
@@ -46,17 +39,10 @@ impl Deciding<'_> {
             wanted: self.wanted,
             quarantines: self.quarantines,
             controls: self.controls,
-            cancels,
+            cancels: cancels(self.facts),
             supersedes,
             trace: self.trace,
-            seen: Seen {
-                state: self.facts.conversation.state.clone(),
-                contact_state: self.facts.contact.state.clone(),
-                message_count: self.facts.conversation.message_count,
-                is_own: self.facts.is_own,
-                depth: self.facts.depth,
-                mode: self.ordered,
-            },
+            seen: seen(self.facts),
         }
     }
 
@@ -77,29 +63,53 @@ impl Deciding<'_> {
             }
         }
     }
+}
 
-    /// A conversation is closed until something is said in it, or it is opened again.
-    fn remember_closing(&mut self) {
-        match self.facts.event.kind {
-            EventKind::ConversationClosed => self.conversation.closed_at = Some(self.facts.now),
-            EventKind::MessageReceived | EventKind::ConversationOpened => self.conversation.closed_at = None,
-            _ => {}
-        }
+/// What a conversation remembers of an event whatever rules say of it.
+pub(super) fn remember(facts: &Facts, conversation: &mut ConversationRecord) {
+    let (event, now) = (&facts.event, facts.now);
+    conversation.message_count += u64::from(fields::counts_as_message(event));
+    match event.kind {
+        EventKind::ConversationClosed => conversation.closed_at = Some(now),
+        // It is closed until something is said in it, or it is opened again.
+        EventKind::MessageReceived | EventKind::ConversationOpened => conversation.closed_at = None,
+        _ => {}
     }
+    if event.at != event.received_at {
+        conversation.latest = conversation.latest.max(Some(event.at));
+    }
+    match cancels(facts) {
+        Some(CancelOn::ContactMessage) => conversation.last_inbound = Some(now),
+        Some(CancelOn::HumanReply) => conversation.last_human = Some(now),
+        _ => {}
+    }
+}
 
-    /// Says when the event came too late to be put in order. Without a time of the provider there is no order.
-    fn remember_time(&mut self) {
-        let event = &self.facts.event;
-        if event.at != event.received_at {
-            self.trace.decided_after = self.conversation.latest.filter(|latest| event.at < *latest);
-            self.conversation.latest = self.conversation.latest.max(Some(event.at));
-        }
+/// What the event calls off.
+pub(super) fn cancels(facts: &Facts) -> Option<CancelOn> {
+    match facts.event.kind {
+        EventKind::MessageReceived => Some(CancelOn::ContactMessage),
+        EventKind::MessageSent if is_by_person(facts) => Some(CancelOn::HumanReply),
+        EventKind::ConversationClosed => Some(CancelOn::Closed),
+        _ => None,
     }
+}
 
-    /// Whether a message that was sent is a person's: not ours, and not another program's.
-    fn is_by_person(&self) -> bool {
-        let message = self.facts.event.message.as_ref();
-        let by_program = |by: &crate::model::Message| by.author == Author::System || by.is_automated;
-        !self.facts.is_own && !message.is_some_and(by_program)
+/// What was remembered before.
+pub(super) fn seen(facts: &Facts) -> Seen {
+    Seen {
+        state: facts.conversation.state.clone(),
+        contact_state: facts.contact.state.clone(),
+        message_count: facts.conversation.message_count,
+        is_own: facts.is_own,
+        depth: facts.depth,
+        mode: super::ordered(facts),
     }
+}
+
+/// Whether a message that was sent is a person's: not ours, and not another program's.
+fn is_by_person(facts: &Facts) -> bool {
+    let message = facts.event.message.as_ref();
+    let by_program = |by: &Message| by.author == Author::System || by.is_automated;
+    !facts.is_own && !message.is_some_and(by_program)
 }

@@ -43,7 +43,7 @@ impl<'a> Deciding<'a> {
                 }
             }
             for key in &send.counted {
-                let Some(window) = self.curbs.windows.get_mut(key) else {
+                let Some(window) = self.curbs.to_mut().windows.get_mut(key) else {
                     self.wanted.push(key.clone());
                     continue;
                 };
@@ -72,7 +72,7 @@ impl<'a> Deciding<'a> {
             self.contact.responses.entry(key.clone()).or_insert(at);
         }
         for (key, at) in burst.counted {
-            let window = self.curbs.windows.entry(key.clone()).or_default();
+            let window = self.curbs.to_mut().windows.entry(key.clone()).or_default();
             window.times.push(at);
             window.times.sort();
         }
@@ -89,7 +89,7 @@ impl<'a> Deciding<'a> {
     pub(super) fn settling(&self, rule: &Rule, response: &str) -> Option<Settling> {
         let until = self.facts.now.saturating_add(rule.settle?).unwrap_or(Timestamp::MAX);
         let mut responses = vec![response.to_owned(), response::rule_key(rule)];
-        responses.extend(self.correspondent.iter().map(|who| response::to(response, who)));
+        responses.extend(self.correspondent().map(|who| response::to(response, who)));
         Some(Settling { until, responses })
     }
 }

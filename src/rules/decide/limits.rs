@@ -19,7 +19,7 @@ impl<'a> Deciding<'a> {
         let (keys, now) = (self.keys_of(rule, &settings), self.facts.now);
         self.show(&settings, &keys);
         let Some(tripped) = caps::against(&keys, &settings.caps, &self.curbs, now) else {
-            let signs = self.guard.steps.iter().filter(|step| step.result == "suspect").map(|step| step.saw.as_str());
+            let signs = self.trace.guard.iter().filter(|step| step.result == "suspect").map(|step| &*step.saw);
             let signs = signs.collect::<Vec<_>>().join("; ");
             let is_suspect = self.guard.is_suspect();
             let reason =
@@ -39,7 +39,7 @@ impl<'a> Deciding<'a> {
         let keys = self.keys_of(rule, &settings);
         for (scope, key) in &keys {
             let Some(longest) = settings.caps.longest(*scope) else { continue };
-            self.curbs.windows.entry(key.clone()).or_default().add(self.facts.now, longest);
+            self.curbs.to_mut().windows.entry(key.clone()).or_default().add(self.facts.now, longest);
             self.counted.insert(key.clone());
         }
         keys.into_iter().map(|(_, key)| key).collect()
@@ -66,9 +66,9 @@ impl<'a> Deciding<'a> {
         let now = self.facts.now;
         let is_full = caps::against(keys, &settings.caps, &self.curbs, now).is_some();
         self.trace.guard.push(GuardStep {
-            code: "loop_cap".to_owned(),
-            result: if is_full { "block" } else { "pass" }.to_owned(),
-            saw: caps::shown(keys, &settings.caps, &self.curbs, now),
+            code: "loop_cap".into(),
+            result: if is_full { "block" } else { "pass" }.into(),
+            saw: caps::shown(keys, &settings.caps, &self.curbs, now).into(),
         });
     }
 

@@ -8,6 +8,7 @@ mod draft;
 mod limits;
 #[cfg(test)]
 mod tests;
+mod undecided;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -29,6 +30,8 @@ use crate::model::{
 use acting::Acting;
 use burst::Burst;
 
+pub use undecided::undecided;
+
 /// How much of the why is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -47,7 +50,7 @@ pub fn windows(book: &Book, event: &Event) -> Vec<WindowKey> {
 
 /// The loop guard's numbers for an event, or for a rule's reply to it.
 fn settings_for<'a>(book: &'a Book, event: &Event, rule: Option<&str>) -> Cow<'a, GuardSettings> {
-    book.surroundings.guard.for_(event.account.as_str(), rule, event.address().as_deref())
+    book.surroundings.guard.for_event(event, rule)
 }
 
 /// Decides one event. Only the rules that can match it, as the index of the book tells, are asked.
@@ -80,7 +83,7 @@ struct Deciding<'a> {
     settings: Cow<'a, GuardSettings>,
     /// What people ordered for this conversation instead of each rule's own mode.
     ordered: Option<Mode>,
-    curbs: Curbs,
+    curbs: Cow<'a, Curbs>,
     /// Worked out when a reply is first counted; most events get none.
     counted_by: OnceCell<Vec<(CapScope, WindowKey)>>,
     counted: BTreeSet<WindowKey>,
@@ -93,7 +96,7 @@ struct Deciding<'a> {
     depth: Depth,
     view: View<'a>,
     guard: guard::Verdict,
-    correspondent: Option<String>,
+    correspondent: OnceCell<Option<String>>,
     vetoes: Vec<(Veto, String)>,
     answered_by: Option<String>,
     sends: Vec<OutgoingSend>,
@@ -106,12 +109,12 @@ impl<'a> Deciding<'a> {
     fn new(book: &'a Book, facts: &'a Facts, depth: Depth) -> Self {
         let surroundings = &book.surroundings;
         let settings = settings_for(book, &facts.event, None);
-        let guard = guard::examine(facts, surroundings, None);
+        let mut guard = guard::examine(facts, surroundings, None);
         Self {
             counted_by: OnceCell::new(),
             settings,
-            ordered: facts.curbs.controls.of(&Scope::Conversation(facts.event.lane())).and_then(|here| here.mode),
-            curbs: facts.curbs.clone(),
+            ordered: ordered(facts),
+            curbs: Cow::Borrowed(&facts.curbs),
             counted: BTreeSet::new(),
             wanted: Vec::new(),
             burst: Burst::default(),
@@ -121,15 +124,19 @@ impl<'a> Deciding<'a> {
             facts,
             depth,
             view: View::new(facts, surroundings),
-            trace: Trace { guard: guard.steps.clone(), ..Trace::default() },
+            trace: Trace { guard: std::mem::take(&mut guard.steps), ..Trace::default() },
             guard,
-            correspondent: facts.event.correspondent(),
+            correspondent: OnceCell::new(),
             vetoes: Vec::new(),
             answered_by: None,
             sends: Vec::new(),
             conversation: facts.conversation.clone(),
             contact: facts.contact.clone(),
         }
+    }
+
+    fn correspondent(&self) -> Option<&str> {
+        self.correspondent.get_or_init(|| self.facts.event.correspondent()).as_deref()
     }
 
     fn counted_by(&self) -> &[(CapScope, WindowKey)] {
@@ -320,10 +327,15 @@ impl<'a> Deciding<'a> {
         response::Memory {
             conversation: &self.conversation,
             contact: &self.contact,
-            correspondent: self.correspondent.as_deref(),
+            correspondent: self.correspondent(),
             now: self.facts.now,
         }
     }
+}
+
+/// What people ordered for the conversation instead of each rule's own mode.
+fn ordered(facts: &Facts) -> Option<Mode> {
+    facts.curbs.controls.of(&Scope::Conversation(facts.event.lane())).and_then(|here| here.mode)
 }
 
 /// How far a rule goes where people ordered a mode for the conversation. What is off stays off.

@@ -20,7 +20,7 @@ fn not_addressed(incoming: &Incoming<'_>) -> Said {
         return Said::NotApplicable("no own mail addresses are configured");
     }
     if recipients.iter().any(|address| is_own(incoming, address)) {
-        return Said::Pass("one of our addresses is a recipient".to_owned());
+        return Said::Pass("one of our addresses is a recipient".into());
     }
     let reach = match incoming.settings.require_addressed {
         RequireAddressed::Always => Reach::Replies,
@@ -43,7 +43,7 @@ fn many_recipients(incoming: &Incoming<'_>) -> Said {
     let (count, limit) = (outside.len().saturating_sub(unknown), incoming.settings.max_recipients);
     match count > limit {
         true => Said::Block(format!("the reply would go to {count} people outside, and may go to {limit}")),
-        false => Said::Pass(format!("{count} outside, at most {limit}")),
+        false => Said::Pass(format!("{count} outside, at most {limit}").into()),
     }
 }
 

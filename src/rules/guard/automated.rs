@@ -94,6 +94,6 @@ fn auto_header(incoming: &Incoming<'_>) -> Said {
     };
     match present.or_else(valued) {
         Some(name) => Said::Block(format!("it has the header {name} of an autoresponder")),
-        None => Said::Pass("no header of an autoresponder".to_owned()),
+        None => Said::Pass("no header of an autoresponder".into()),
     }
 }

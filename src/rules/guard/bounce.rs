@@ -32,7 +32,7 @@ pub(super) fn dsn(incoming: &Incoming<'_>) -> Said {
     let Some(headers) = incoming.headers() else { return NO_HEADERS };
     match is_report(headers, "delivery-status") || has(headers, "x-failed-recipients") {
         true => Said::Block("it is a delivery status notice".to_owned()),
-        false => Said::Pass("no delivery status notice".to_owned()),
+        false => Said::Pass("no delivery status notice".into()),
     }
 }
 
@@ -40,13 +40,13 @@ pub(super) fn mdn(incoming: &Incoming<'_>) -> Said {
     let Some(headers) = incoming.headers() else { return NO_HEADERS };
     match is_report(headers, "disposition-notification") {
         true => Said::Block("it is a read receipt".to_owned()),
-        false => Said::Pass("no read receipt".to_owned()),
+        false => Said::Pass("no read receipt".into()),
     }
 }
 
 pub(super) fn bounced_recipient(incoming: &Incoming<'_>) -> Said {
     let Some(at) = incoming.facts.contact.bounced else {
-        return Said::Pass("no message to this correspondent is known to have failed for good".to_owned());
+        return Said::Pass("no message to this correspondent is known to have failed for good".into());
     };
     let back_off = incoming.settings.bounced;
     match incoming.facts.now.duration_since(at) < back_off {
@@ -54,7 +54,7 @@ pub(super) fn bounced_recipient(incoming: &Incoming<'_>) -> Said {
             "a message to this correspondent failed for good less than {} ago",
             duration::show(back_off)
         )),
-        false => Said::Pass(format!("the last failure is more than {} ago", duration::show(back_off))),
+        false => Said::Pass(format!("the last failure is more than {} ago", duration::show(back_off)).into()),
     }
 }
 

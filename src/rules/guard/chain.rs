@@ -17,7 +17,7 @@ fn look(incoming: &Incoming<'_>) -> Said {
 /// Replies answer only what we did not cause; notes, tags and the rest go as deep as `guard.chain_depth`.
 pub fn chain_depth(depth: u8, settings: &GuardSettings) -> Said {
     match depth {
-        0 => Said::Pass("not caused by us".to_owned()),
+        0 => Said::Pass("not caused by us".into()),
         depth if depth <= settings.chain_depth => {
             Said::BlockIn(Reach::Replies, format!("an action of ours caused it, at depth {depth}: no reply"))
         }

@@ -12,10 +12,10 @@ pub(super) fn first_bad<'a>(headers: &'a Headers, names: &[&'a str], is_bad: imp
     names.iter().flat_map(|name| values(headers, name)).find(|value| is_bad(value))
 }
 
-pub(super) fn judge(bad: Option<&str>, reason: impl FnOnce(&str) -> String, pass: &str) -> Said {
+pub(super) fn judge(bad: Option<&str>, reason: impl FnOnce(&str) -> String, pass: &'static str) -> Said {
     match bad {
         Some(value) => Said::Block(reason(value)),
-        None => Said::Pass(pass.to_owned()),
+        None => Said::Pass(pass.into()),
     }
 }
 

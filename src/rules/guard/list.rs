@@ -9,7 +9,7 @@ pub(super) fn list(incoming: &Incoming<'_>) -> Said {
     let Some(headers) = incoming.headers() else { return NO_HEADERS };
     match NAMES.iter().find(|name| has(headers, name)) {
         Some(name) => Said::Block(format!("it has a {name} header: a mailing list or newsletter")),
-        None => Said::Pass("no List-* header".to_owned()),
+        None => Said::Pass("no List-* header".into()),
     }
 }
 
@@ -29,6 +29,6 @@ pub(super) fn system_address(incoming: &Incoming<'_>) -> Said {
         (true, _) => Said::Block("the sender is a system address that nobody reads".to_owned()),
         (_, true) => Said::Block("Reply-To is a system address that nobody reads".to_owned()),
         _ if senders.is_empty() => Said::NotApplicable("no sender address"),
-        _ => Said::Pass("not a system address".to_owned()),
+        _ => Said::Pass("not a system address".into()),
     }
 }

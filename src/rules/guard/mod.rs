@@ -27,6 +27,8 @@ pub use chain::chain_depth;
 pub use overrides::{Overrides, wrong};
 pub use settings::{AlertSettings, GuardSettings, RequireAddressed};
 
+use std::borrow::Cow;
+
 use super::document::Allowed;
 use super::site::{AccountFacts, Surroundings};
 use crate::model::event::bare_address;
@@ -120,7 +122,7 @@ fn bare_sender(written: &str) -> String {
 /// What a step says.
 pub enum Said {
     /// Nothing against it; with what was seen.
-    Pass(String),
+    Pass(Cow<'static, str>),
     /// Stops what the step stops; with the reason.
     Block(String),
     /// Stops less than the step might.
@@ -186,27 +188,27 @@ pub struct Verdict {
 /// Asks every step about an event, with the settings in force for its account and sender, and for `rule` where one is given.
 pub fn examine(facts: &Facts, surroundings: &Surroundings, rule: Option<&str>) -> Verdict {
     let event = &facts.event;
-    let settings = surroundings.guard.for_(event.account.as_str(), rule, event.address().as_deref());
+    let settings = surroundings.guard.for_event(event, rule);
     let incoming = Incoming { facts, account: surroundings.account(&event.account), settings: &settings };
     let mut verdict = Verdict { steps: Vec::new(), blocks: Vec::new(), is_suspect: false };
     for step in steps() {
         let (result, saw) = match (step.look)(&incoming) {
             Said::Pass(saw) => ("pass", saw),
-            Said::NotApplicable(why) => ("not_applicable", why.to_owned()),
+            Said::NotApplicable(why) => ("not_applicable", Cow::Borrowed(why)),
             Said::Suspect(saw) => {
                 verdict.is_suspect = true;
-                ("suspect", saw)
+                ("suspect", saw.into())
             }
             Said::Block(reason) => {
                 verdict.blocks.push((step.code, step.reach, reason.clone()));
-                ("block", reason)
+                ("block", reason.into())
             }
             Said::BlockIn(reach, reason) => {
                 verdict.blocks.push((step.code, reach, reason.clone()));
-                ("block", reason)
+                ("block", reason.into())
             }
         };
-        verdict.steps.push(GuardStep { code: step.code.to_owned(), result: result.to_owned(), saw });
+        verdict.steps.push(GuardStep { code: step.code.into(), result: result.into(), saw });
     }
     verdict
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::caps_settings::{Cap, CapsSettings};
 use super::settings::{GuardSettings, RequireAddressed, fits};
-use crate::model::duration;
 use crate::model::duration::optional;
+use crate::model::{Event, duration};
 
 /// The keys of `guard:` that may differ; what is not written is as in the wider scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,12 @@ const DURATIONS: [&str; 9] =
 const SCOPES: [&str; 3] = ["accounts", "rules", "addresses"];
 
 impl GuardSettings {
+    /// The settings for an event, or for the reply of a rule to it.
+    pub(in crate::rules) fn for_event(&self, event: &Event, rule: Option<&str>) -> Cow<'_, Self> {
+        let address = if self.addresses.is_empty() { None } else { event.address() };
+        self.for_(event.account.as_str(), rule, address.as_deref())
+    }
+
     /// The settings for an account, a rule and an address: of each key, what the most particular scope says that writes it.
     /// The order is address, rule, account, `guard:` itself; of several patterns for an address, the longest that fits.
     pub fn for_(&self, account: &str, rule: Option<&str>, address: Option<&str>) -> Cow<'_, Self> {

@@ -28,7 +28,7 @@ pub(super) const STEPS: &[Step] = &[
 fn own_message(incoming: &Incoming<'_>) -> Said {
     match incoming.facts.is_own {
         true => Said::Block("we sent this message ourselves".to_owned()),
-        false => Said::Pass("not in the ledger of our sends".to_owned()),
+        false => Said::Pass("not in the ledger of our sends".into()),
     }
 }
 
@@ -36,7 +36,7 @@ fn outbound(incoming: &Incoming<'_>) -> Said {
     let event = &incoming.facts.event;
     match (&event.message, event.kind) {
         (Some(message), EventKind::MessageReceived) if message.direction == Direction::Inbound => {
-            Said::Pass("from the contact".to_owned())
+            Said::Pass("from the contact".into())
         }
         (Some(_), _) => Said::Block("the message goes out or is internal; there is nothing to answer".to_owned()),
         (None, _) => Said::NotApplicable("no message"),
@@ -57,7 +57,7 @@ fn own_address(incoming: &Incoming<'_>) -> Said {
         // The provider picks the target of a reply, and may pick this one.
         (_, true) => Said::BlockIn(Reach::Replies, "Reply-To is one of our own addresses".to_owned()),
         _ if senders.is_empty() => Said::NotApplicable("no sender address"),
-        _ => Said::Pass(format!("none of {} own addresses", own.len())),
+        _ => Said::Pass(format!("none of {} own addresses", own.len()).into()),
     }
 }
 
@@ -88,14 +88,14 @@ fn own_origin(incoming: &Incoming<'_>) -> Said {
         .any(|host| hosts.iter().any(|own| own.to_lowercase() == host))
     {
         true => Said::Block("the Message-ID was given out by a host of ours".to_owned()),
-        false => Said::Pass("from another host".to_owned()),
+        false => Said::Pass("from another host".into()),
     }
 }
 
 fn internal_author(incoming: &Incoming<'_>) -> Said {
     match &incoming.facts.event.message {
         Some(message) if message.author == Author::Member => Said::Block("a teammate wrote it".to_owned()),
-        Some(_) => Said::Pass("not by a teammate".to_owned()),
+        Some(_) => Said::Pass("not by a teammate".into()),
         None => Said::NotApplicable("no message"),
     }
 }
@@ -105,7 +105,7 @@ fn provider_automated(incoming: &Incoming<'_>) -> Said {
         Some(message) if message.is_automated || message.author == Author::System => {
             Said::Block("the provider says that a program wrote it".to_owned())
         }
-        Some(_) => Said::Pass("the provider does not say that a program wrote it".to_owned()),
+        Some(_) => Said::Pass("the provider does not say that a program wrote it".into()),
         None => Said::NotApplicable("no message"),
     }
 }
@@ -113,7 +113,7 @@ fn provider_automated(incoming: &Incoming<'_>) -> Said {
 fn spam(incoming: &Incoming<'_>) -> Said {
     match incoming.facts.event.conversation.status.as_deref() {
         Some(status) if status.eq_ignore_ascii_case("spam") => Said::Block("the provider holds it for spam".to_owned()),
-        Some(_) => Said::Pass("not marked as spam".to_owned()),
+        Some(_) => Said::Pass("not marked as spam".into()),
         None => Said::NotApplicable("the provider shows no status"),
     }
 }

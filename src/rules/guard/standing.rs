@@ -34,7 +34,7 @@ fn quarantined(incoming: &Incoming<'_>) -> Said {
             "the cap {} for {} was reached at {}; no automatic reply until {}, unless `rejoinder quarantine release {}`",
             quarantine.cap, quarantine.scope, quarantine.since, quarantine.until, quarantine.id
         )),
-        None => Said::Pass("no quarantine".to_owned()),
+        None => Said::Pass("no quarantine".into()),
     }
 }
 
@@ -44,18 +44,18 @@ fn human_takeover(incoming: &Incoming<'_>) -> Said {
         return Said::NotApplicable("guard.takeover is 0s");
     }
     let Some(wrote) = facts.conversation.last_human else {
-        return Said::Pass("no person has written in this conversation".to_owned());
+        return Said::Pass("no person has written in this conversation".into());
     };
     let resumed = facts.curbs.controls.of(&Scope::Conversation(facts.event.lane())).and_then(|own| own.resumed_at);
     if resumed.is_some_and(|resumed| resumed >= wrote) {
-        return Said::Pass("the conversation was resumed since a person wrote".to_owned());
+        return Said::Pass("the conversation was resumed since a person wrote".into());
     }
     match facts.now.duration_since(wrote) < takeover {
         true => Said::Block(format!(
             "a person wrote at {wrote}; automatic replies rest for {}, unless the conversation is resumed",
             duration::show(takeover)
         )),
-        false => Said::Pass(format!("a person last wrote at {wrote}")),
+        false => Said::Pass(format!("a person last wrote at {wrote}").into()),
     }
 }
 
@@ -66,6 +66,6 @@ fn too_old(incoming: &Incoming<'_>) -> Said {
     }
     match facts.now.duration_since(facts.event.at) > longest {
         true => Said::Block(format!("it happened at {}, more than {} ago", facts.event.at, duration::show(longest))),
-        false => Said::Pass(format!("it happened less than {} ago", duration::show(longest))),
+        false => Said::Pass(format!("it happened less than {} ago", duration::show(longest)).into()),
     }
 }

@@ -30,7 +30,7 @@ fn codes_with(from: &str, headers: Value, settings: &GuardSettings) -> String {
 
 fn blocks(verdict: &Verdict) -> String {
     let blocks = verdict.steps.iter().filter(|step| step.result == "block");
-    blocks.map(|step| step.code.as_str()).collect::<Vec<_>>().join(" ")
+    blocks.map(|step| &*step.code).collect::<Vec<_>>().join(" ")
 }
 
 #[test]

@@ -11,8 +11,9 @@ use serde_json::json;
 use super::super::answer::Problem;
 use super::super::state::Shared;
 use super::{Answer, store_problem};
+use crate::journey;
 use crate::model::{BookHash, EventId, Facts, Trace};
-use crate::rules::{Book, Depth, decide};
+use crate::rules::Book;
 use crate::store::SendQuery;
 
 /// The stored decision, with the why-not of every other rule worked out by the rule book of that time. `differs` names the
@@ -27,7 +28,7 @@ pub(super) async fn explain(State(shared): State<Arc<Shared>>, Path(id): Path<St
     };
     let book = book_of(&shared, &decision.book).await?;
     let facts = Facts::seen(stored.event.clone(), &decision);
-    let again = aside(move || decide(&book, &facts, Depth::Everything).trace).await?;
+    let again = aside(move || journey::explain(&book, &facts)).await?;
     let differs = differs(&decision.trace, &again);
     let matched: BTreeSet<String> = names(&decision.trace).map(str::to_owned).collect();
     decision.trace.unmatched = again.unmatched.into_iter().filter(|rule| !matched.contains(&rule.rule)).collect();

@@ -8,7 +8,7 @@ use super::sample::{
 };
 use super::{Harness, Kept, same, there};
 use crate::model::{AccountName, CancelOn, Decision, DeliveryStatus, Message, Outcome, SendState};
-use crate::store::{Commit, SendQuery};
+use crate::store::{Commit, EventClaim, SendQuery};
 
 pub(super) async fn events_of_a_lane_are_decided_in_the_order_of_acceptance(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
@@ -36,6 +36,31 @@ pub(super) async fn a_lane_is_decided_by_one_at_a_time_and_others_do_not_wait(ha
     same("a third", store.claim_event(at(0), LEASE).await?.is_none(), true)?;
     commit(&*store, &first, decision(&first)).await?;
     same("the next of the lane", claim(&*store, 0).await?.event.id.clone(), event("2", "a").id)
+}
+
+pub(super) async fn events_taken_up_together_are_the_oldest_of_different_lanes(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    for (key, conversation) in [("1", "a"), ("2", "a"), ("3", "b"), ("4", "c")] {
+        accept(&*store, event(key, conversation)).await?;
+    }
+    let ids = |claims: &[EventClaim]| claims.iter().map(|claim| claim.event.id.clone()).collect::<Vec<_>>();
+    let first = store.claim_events(at(0), LEASE, 2).await?;
+    same("the first two", ids(&first), vec![event("1", "a").id, event("3", "b").id])?;
+    same("the rest", ids(&store.claim_events(at(0), LEASE, 9).await?), vec![event("4", "c").id])?;
+    same("when all lanes are taken", ids(&store.claim_events(at(0), LEASE, 9).await?), vec![])?;
+    commit(&*store, &first[0], decision(&first[0])).await?;
+    same("the next of a lane", ids(&store.claim_events(at(0), LEASE, 9).await?), vec![event("2", "a").id])
+}
+
+pub(super) async fn an_event_that_was_given_back_can_be_claimed_at_once(harness: &dyn Harness) -> Kept {
+    let store = harness.open().await?;
+    accept(&*store, event("1", "a")).await?;
+    let first = claim(&*store, 0).await?;
+    store.give_back(&first).await?;
+    let second = claim(&*store, 0).await?;
+    same("the event again", &second.event.id, &first.event.id)?;
+    same("a late decision", store.commit_decision(&first, decision(&first)).await?, Commit::LeaseLost)?;
+    commit(&*store, &second, decision(&second)).await
 }
 
 pub(super) async fn an_event_waits_while_a_send_of_its_lane_is_being_delivered(harness: &dyn Harness) -> Kept {
@@ -129,7 +154,9 @@ pub(super) async fn a_decision_from_an_older_contact_record_is_refused_and_made_
         accept(&*store, event_by(key, conversation, "ann@example.org")).await?;
     }
     let (first, second) = (claim(&*store, 0).await?, claim(&*store, 0).await?);
-    commit(&*store, &first, decision(&first)).await?;
+    let mut decided = decision(&first);
+    decided.contact.state.insert("refunds".to_owned(), 1.into());
+    commit(&*store, &first, decided).await?;
     let answer = reply(&second.event, 0, 0);
     let decided = Decision { sends: vec![answer.clone()], ..decision(&second) };
     same("the second decision", store.commit_decision(&second, decided).await?, Commit::FactsChanged)?;

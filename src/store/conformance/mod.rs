@@ -83,6 +83,8 @@ pub const PROMISES: &[Promise] = promises![
     accept::an_event_as_long_as_the_limit_allows_is_kept_whole,
     decide::events_of_a_lane_are_decided_in_the_order_of_acceptance,
     decide::a_lane_is_decided_by_one_at_a_time_and_others_do_not_wait,
+    decide::events_taken_up_together_are_the_oldest_of_different_lanes,
+    decide::an_event_that_was_given_back_can_be_claimed_at_once,
     decide::an_event_waits_while_a_send_of_its_lane_is_being_delivered,
     decide::an_event_whose_lease_ended_is_given_to_another,
     decide::a_late_decision_changes_nothing,

@@ -5,15 +5,19 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::keys::KINDS;
 use super::leases::Leases;
+use super::orders::Orders;
 use super::outbox::Outbox;
 use super::queue::Queue;
 use super::quiet::Quiet;
 use super::recent::Recent;
 use super::record::{self, Header};
-use super::{failed, keys};
-use crate::model::{Event, EventId, Send as OutgoingSend, SendId, SendState};
+use super::since::Since;
+use super::{failed, happened, keys};
+use crate::model::{Event, Send as OutgoingSend, SendState};
 use crate::store::kv::{Batch, Kv, Order, Walk};
 use crate::store::{Counts, StoreError};
 
@@ -27,7 +31,9 @@ pub(in crate::store) struct Core {
     pub(super) queue: Queue,
     pub(super) outbox: Outbox,
     pub(super) recent: Recent,
+    pub(super) since: Since,
     pub(super) quiet: Arc<Quiet>,
+    pub(super) orders: Arc<Orders>,
     pub(super) next_event: u64,
     pub(super) next_send: u64,
     fence: u64,
@@ -74,7 +80,9 @@ impl Core {
             queue: Queue::default(),
             outbox: Outbox::default(),
             recent: Recent::default(),
+            since: Since::default(),
             quiet: Arc::default(),
+            orders: Arc::default(),
             next_event: 1,
             next_send: 1,
             fence: 0,
@@ -100,20 +108,22 @@ impl Core {
     /// an error here, because skipping it would lose it silently. A send whose last attempt has no end and no lease was cut
     /// short and becomes `unknown`.
     fn load_in_flight(&mut self, deciding: Leases, delivering: Leases) -> Result<(), StoreError> {
-        (self.queue, self.outbox) = (Queue::default(), Outbox::default());
+        // Before the events: what is leased stays where it is.
+        (self.queue, self.outbox) = (Queue::resuming(deciding), Outbox::default());
+        self.orders.read(&self.kv)?;
         self.next_event = last_number(&self.kv, b'e')? + 1;
         self.next_send = last_number(&self.kv, b's')? + 1;
-        // Before the events: what is leased stays where it is.
-        self.queue.leases = deciding;
         for pair in Walk::new(&self.kv, keys::all(b'q'), Order::Forward) {
-            let (number, id) = pointer::<EventId>(&pair?, "an event that waits")?;
-            let event: Event = record::require(&*self.kv, &keys::event(number), || format!("event {id}"))?;
+            let number = keys::number_of(&pair?.0).unwrap_or_default();
+            let what = || format!("event number {number}, which waits");
+            let event: Event = record::require(&*self.kv, &keys::event(number), what)?;
             self.queue.push(number, &event);
         }
         let mut batch = Batch::default();
         for pair in Walk::new(&self.kv, keys::all(b'o'), Order::Forward) {
-            let (number, id) = pointer::<SendId>(&pair?, "a send that is not settled")?;
-            let mut send: OutgoingSend = record::require(&*self.kv, &keys::send(number), || format!("send {id}"))?;
+            let number = keys::number_of(&pair?.0).unwrap_or_default();
+            let what = || format!("send number {number}, which is not settled");
+            let mut send = happened::require(&*self.kv, number, what)?;
             if !delivering.is_taken(number) && cut_short(&mut send) {
                 put_send(&mut batch, number, &send)?;
             }
@@ -157,7 +167,10 @@ impl Core {
             return Ok(());
         }
         self.changed = true;
-        self.kv.apply(batch).inspect_err(|error| self.broken = Some(Trouble::Broken(error.to_string())))
+        self.since.note(&batch, keys::FACTS, self.fence);
+        let orders = Orders::in_batch(&batch)?;
+        let applied = self.kv.apply(batch).map(|()| self.orders.take_over(orders));
+        applied.inspect_err(|error| self.broken = Some(Trouble::Broken(error.to_string())))
     }
 
     /// Sets one key.
@@ -233,7 +246,8 @@ impl Core {
     fn tell_quiet(&self) {
         let is_sound = self.broken.is_none() && self.unread.is_none() && !self.closing;
         self.quiet.set_broken(self.broken.is_some());
-        self.quiet.set(is_sound && self.queue.len() == 0, is_sound && self.outbox.open_len() == 0);
+        let events_until = if is_sound { self.queue.worth_from() } else { Timestamp::MIN };
+        self.quiet.set(events_until, is_sound && self.outbox.open_len() == 0);
     }
 
     fn restore(&mut self, deciding: Leases, delivering: Leases) {
@@ -271,7 +285,7 @@ impl Core {
             Ok(()) => self.durable_fence = self.fence,
             Err(Trouble::Full(_)) => {
                 let taken_before = self.durable_fence;
-                let deciding = std::mem::take(&mut self.queue.leases).taken_before(taken_before);
+                let deciding = self.queue.take_leases().taken_before(taken_before);
                 let delivering = std::mem::take(&mut self.outbox.leases).taken_before(taken_before);
                 self.restore(deciding, delivering);
             }
@@ -305,11 +319,11 @@ impl Core {
     }
 }
 
-/// Writes a send, and whether it is unsettled.
+/// Writes what has happened to a send, and whether it is unsettled.
 pub(super) fn put_send(batch: &mut Batch, number: u64, send: &OutgoingSend) -> Result<(), StoreError> {
-    batch.put(keys::send(number), record::write(send)?);
+    happened::put(batch, number, send)?;
     if send.state.is_unsettled() {
-        batch.put(keys::unsettled(number), record::write(&send.id)?);
+        batch.put(keys::unsettled(number), Vec::new());
     } else {
         batch.remove(keys::unsettled(number));
     }
@@ -329,14 +343,6 @@ pub(super) fn cut_short(send: &mut OutgoingSend) -> bool {
 fn last_number(kv: &Arc<dyn Kv>, kind: u8) -> Result<u64, StoreError> {
     let last = kv.page(&keys::all(kind), Order::Reverse, 1)?;
     Ok(last.first().and_then(|(key, _)| keys::number_of(key)).unwrap_or(0))
-}
-
-fn pointer<T: serde::de::DeserializeOwned>(
-    (key, value): &(Vec<u8>, Vec<u8>),
-    what: &str,
-) -> Result<(u64, T), StoreError> {
-    let number = keys::number_of(key).unwrap_or_default();
-    Ok((number, record::read(value, || format!("the id of {what} (number {number})"))?))
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::core::Core;
+use super::orders::Orders;
 use super::{keys, list, record};
 use crate::model::{
     CapScope, Control, ControlChange, Controls, Curbs, Decision, Hand, LaneKey, Quarantine, QuarantineId, Scope,
@@ -14,29 +15,37 @@ use crate::store::kv::{Batch, Kv, Order, Walk};
 use crate::store::{Changed, StoreError};
 
 /// What stands against replies in a lane, as far as these windows are concerned.
-pub(super) fn curbs(kv: &Arc<dyn Kv>, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
-    let mut found = Curbs::default();
+pub(super) fn curbs(kv: &dyn Kv, orders: &Orders, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+    let mut found = standing(kv, orders, lane, windows)?;
     for key in windows {
-        found.windows.insert(key.clone(), window(&**kv, key)?.unwrap_or_default());
-        let Some(id) = quarantined(&**kv, key)? else { continue };
+        found.windows.insert(key.clone(), window(kv, key)?.unwrap_or_default());
+    }
+    Ok(found)
+}
+
+/// The same without what was counted.
+pub(super) fn standing(
+    kv: &dyn Kv,
+    orders: &Orders,
+    lane: &LaneKey,
+    windows: &[WindowKey],
+) -> Result<Curbs, StoreError> {
+    let mut found = Curbs { controls: Controls(orders.now()), ..Curbs::default() };
+    for key in windows {
+        let Some(id) = quarantined(kv, key)? else { continue };
         let is_new = !found.quarantines.iter().any(|known| known.id == id);
-        let quarantine = is_new.then(|| quarantine(&**kv, &id)).transpose()?.flatten();
+        let quarantine = is_new.then(|| quarantine(kv, &id)).transpose()?.flatten();
         found.quarantines.extend(quarantine.filter(|quarantine| quarantine.released.is_none()));
     }
-    found.controls = Controls(read_controls(kv, keys::general_controls())?);
     let own = keys::control(&Scope::Conversation(lane.clone()));
-    found.controls.0.extend(record::get::<Control>(&**kv, &own, || format!("the orders for {lane}"))?);
+    found.controls.0.extend(record::get::<Control>(kv, &own, || format!("the orders for {lane}"))?);
     Ok(found)
 }
 
 /// Every order.
 pub(super) fn controls(kv: &Arc<dyn Kv>) -> Result<Vec<Control>, StoreError> {
-    read_controls(kv, keys::all(b'z'))
-}
-
-fn read_controls(kv: &Arc<dyn Kv>, range: std::ops::Range<Vec<u8>>) -> Result<Vec<Control>, StoreError> {
     let read = |pair: Result<(Vec<u8>, Vec<u8>), StoreError>| record::read(&pair?.1, || "an order".to_owned());
-    Walk::new(kv, range, Order::Forward).map(read).collect()
+    Walk::new(kv, keys::all(b'z'), Order::Forward).map(read).collect()
 }
 
 /// Every quarantine that is kept, newest first.
@@ -62,9 +71,12 @@ fn quarantine(kv: &dyn Kv, id: &QuarantineId) -> Result<Option<Quarantine>, Stor
 }
 
 impl Core {
-    /// Whether every window that the decision counted in is still as it was read.
-    pub(super) fn windows_unchanged(&self, decision: &Decision) -> Result<bool, StoreError> {
+    /// Whether every window that the decision counted in is still as it was read after the fence was given out.
+    pub(super) fn windows_unchanged(&self, decision: &Decision, fence: u64) -> Result<bool, StoreError> {
         for (key, counted) in &decision.windows {
+            if self.since.is_untouched(&keys::window(key), fence) {
+                continue;
+            }
             if window(&*self.kv, key)?.map_or(0, |window| window.version) != counted.version {
                 return Ok(false);
             }

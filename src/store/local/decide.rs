@@ -8,20 +8,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::core::{Core, put_send};
 use super::record::{self, DecisionRecord, EventPlace, LedgerEntry, TokenRecord};
-use super::{keys, list};
+use super::{happened, keys, list};
 use crate::model::{
-    CancelOn, ContactRecord, ConversationRecord, Decision, Event, EventId, LaneKey, Reported, Send as OutgoingSend,
-    SendId, SendState,
+    CancelOn, ContactRecord, ConversationRecord, Decision, Event, LaneKey, Reported, Send as OutgoingSend, SendId,
+    SendState,
 };
 use crate::store::kv::Batch;
 use crate::store::{Accepted, Commit, EventClaim, StoreError};
 
 /// What is committed: a decision, and what the store needs to know of the claim.
 pub(super) struct Decided {
-    event: EventId,
     lane: LaneKey,
     correspondent: Option<String>,
     contact_version: u64,
+    /// Whether the decision remembers something new of the correspondent.
+    is_contact_changed: bool,
     own: Option<SendId>,
     report: Option<Reported>,
     fence: u64,
@@ -32,10 +33,10 @@ impl Decided {
     /// The decision made from a claim.
     pub(super) fn new(claim: &EventClaim, decision: Decision) -> Self {
         Self {
-            event: claim.event.id.clone(),
             lane: claim.event.lane(),
             correspondent: claim.event.correspondent(),
             contact_version: claim.contact.version,
+            is_contact_changed: !claim.contact.says_the_same(&decision.contact),
             own: claim.own.clone(),
             report: Reported::of(&claim.event),
             fence: claim.fence,
@@ -53,10 +54,10 @@ impl Core {
         }
         let (number, size) = (self.next_event, bytes.len());
         let mut batch = Batch::default();
-        batch.put(place_key, record::write(&EventPlace { number, received_at: event.received_at })?);
+        batch.add(place_key, record::write(&EventPlace { number, received_at: event.received_at })?);
         batch.put(keys::event(number), bytes);
-        batch.lend(keys::undecided(number), record::write(&event.id)?);
-        batch.put(keys::in_lane(&event.lane(), number), Vec::new());
+        batch.add(keys::undecided(number), Vec::new());
+        batch.add(keys::in_lane(&event.lane(), number), Vec::new());
         self.apply(batch)?;
         self.next_event += 1;
         self.queue.push(number, event);
@@ -76,24 +77,41 @@ impl Core {
         Ok(true)
     }
 
-    /// Leases the oldest event whose lane is free. The lease is taken before the facts are read: if they cannot be read,
-    /// this lane waits until the lease ends, and the others go on. A disk that fails is no fault of the lane.
-    pub(super) fn claim_event(
+    /// Leases the oldest events whose lanes are free.
+    pub(super) fn claim_events(
         &mut self,
         now: Timestamp,
         lease: SignedDuration,
-    ) -> Result<Option<EventClaim>, StoreError> {
+        most: usize,
+    ) -> Result<Vec<EventClaim>, StoreError> {
         self.end_expired(now)?;
         self.queue.ripen(now);
-        let being_sent = &self.outbox.leases;
-        let Some((number, lane)) = self.queue.next(|lane| being_sent.lane_until(lane).is_none()) else {
+        let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        let mut claims = Vec::new();
+        while claims.len() < most {
+            match self.claim_next(until) {
+                Ok(Some(claim)) => claims.push(claim),
+                Ok(None) => break,
+                Err(error) if claims.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::error!(error = %error, "an event cannot be taken up");
+                    break;
+                }
+            }
+        }
+        Ok(claims)
+    }
+
+    /// The lease is taken before the facts are read: if they cannot be read, this lane waits until the lease ends, and the
+    /// others go on. A disk that fails is no fault of the lane.
+    fn claim_next(&mut self, until: Timestamp) -> Result<Option<EventClaim>, StoreError> {
+        let (fence, being_sent) = (self.next_fence(), &self.outbox.leases);
+        let Some((number, lane)) = self.queue.take(fence, until, |lane| being_sent.lane_until(lane).is_none()) else {
             return Ok(None);
         };
-        let fence = self.next_fence();
-        self.queue.leases.take(number, lane.clone(), fence, now.saturating_add(lease).unwrap_or(Timestamp::MAX));
         let claim = self.claim(number, &lane, fence);
         if matches!(claim, Err(StoreError::Failed { .. })) {
-            self.queue.leases.release(number);
+            self.queue.release(number);
         }
         claim.map(Some)
     }
@@ -126,25 +144,22 @@ impl Core {
         let fence = decided.fence;
         let kept = self.keep_decision(decided);
         if matches!(kept, Err(StoreError::Failed { .. })) {
-            self.queue.leases.release_held(fence);
+            self.queue.release_held(fence);
         }
         kept
     }
 
     fn keep_decision(&mut self, decided: Decided) -> Result<Commit, StoreError> {
-        let place: Option<EventPlace> = list::event_place(&*self.kv, &decided.event)?;
-        let Some(number) = place.map(|place| place.number).filter(|n| self.queue.leases.holds(*n, decided.fence))
-        else {
-            return Ok(Commit::LeaseLost);
-        };
+        let Some(number) = self.queue.held(decided.fence) else { return Ok(Commit::LeaseLost) };
         if let Some(key) = &decided.correspondent
+            && !self.since.is_untouched(&keys::contact(key), decided.fence)
             && self.contact(key)?.version != decided.contact_version
         {
-            self.queue.leases.release(number);
+            self.queue.release(number);
             return Ok(Commit::FactsChanged);
         }
-        if !self.windows_unchanged(&decided.decision)? {
-            self.queue.leases.release(number);
+        if !self.windows_unchanged(&decided.decision, decided.fence)? {
+            self.queue.release(number);
             return Ok(Commit::FactsChanged);
         }
         let mut sends = self.called_off(&decided)?;
@@ -157,26 +172,33 @@ impl Core {
         let asking = decision.sends.iter().filter(leaves).count();
         let created = self.created(std::mem::take(&mut decision.sends), &mut sends, &mut batch)?;
         for (number, send) in &sends {
-            put_send(&mut batch, *number, send)?;
-            if *number >= self.next_send && send.state.is_unsettled() {
-                batch.lend(keys::unsettled(*number), record::write(&send.id)?);
+            if *number < self.next_send {
+                put_send(&mut batch, *number, send)?;
+                continue;
+            }
+            happened::put_new(&mut batch, *number, send)?;
+            if send.state.is_unsettled() {
+                batch.add(keys::unsettled(*number), Vec::new());
             }
         }
         let conversation: ConversationRecord = std::mem::take(&mut decision.conversation);
         batch.put(keys::conversation(&decided.lane), record::write(&conversation)?);
-        if let Some(key) = &decided.correspondent {
+        if let Some(key) = decided.correspondent.as_ref().filter(|_| decided.is_contact_changed) {
             let contact =
                 ContactRecord { version: decided.contact_version + 1, ..std::mem::take(&mut decision.contact) };
             batch.put(keys::contact(key), record::write(&contact)?);
         }
-        batch.put(keys::decision(number), record::write(&DecisionRecord { decision, sends: created })?);
+        batch.put(keys::decision(number), record::write(&DecisionRecord::new(decision, created))?);
         batch.remove(keys::undecided(number));
         self.apply(batch)?;
         self.queue.remove(number);
         self.recent.keep_for(number, asking);
-        for (number, send) in &sends {
-            self.next_send = self.next_send.max(number + 1);
-            self.outbox.set(*number, send);
+        for (number_of_send, send) in sends {
+            self.outbox.set(number_of_send, &send);
+            if number_of_send >= self.next_send {
+                self.next_send = number_of_send + 1;
+                self.outbox.fresh.add(number_of_send, send, number);
+            }
         }
         Ok(Commit::Done)
     }
@@ -249,7 +271,7 @@ impl Core {
                 numbers.push(known);
                 continue;
             }
-            batch.put(keys::send_place(&send.id), record::write(&next)?);
+            batch.add(keys::send_place(&send.id), record::write(&next)?);
             sends.insert(next, send);
             numbers.push(next);
             next += 1;

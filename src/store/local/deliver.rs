@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::core::{Core, cut_short, put_send};
 use super::record::{self, LedgerEntry};
-use super::{caused, keys, list};
+use super::{caused, happened, keys, list};
 use crate::model::{AccountName, Attempt, Event, Hand, HoldCause, LaneKey, Send as OutgoingSend, SendId, SendState};
 use crate::store::kv::Batch;
 use crate::store::{Changed, Commit, Key, SendClaim, StoreError};
@@ -16,17 +16,17 @@ impl Core {
     /// Ends the leases whose time is over. A send that was being delivered becomes `unknown`: its worker may have died
     /// before or after the call.
     pub(super) fn end_expired(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        for number in self.queue.leases.expired(now) {
-            self.queue.leases.release(number);
-        }
+        self.queue.end_expired(now);
         for number in self.outbox.leases.expired(now) {
-            self.outbox.leases.release(number);
-            let Some(mut send) = list::readable(list::send_numbered(&*self.kv, number))? else { continue };
-            if cut_short(&mut send) {
+            // The lease goes last: without it, what cannot be read at this moment would be taken for never begun.
+            if let Some(mut send) = list::readable(list::send_numbered(&*self.kv, number))?
+                && cut_short(&mut send)
+            {
                 let mut batch = Batch::default();
                 put_send(&mut batch, number, &send)?;
                 self.apply(batch)?;
             }
+            self.outbox.leases.release(number);
         }
         Ok(())
     }
@@ -49,33 +49,43 @@ impl Core {
             self.outbox.leases.release(number);
         }
         let mut claim = claim?;
+        claim.more = self.outbox.has_ready(account, now, |lane| !self.queue.waits_in(lane));
         if claim.send.state == SendState::Pending {
             let number_of_attempt = u32::try_from(claim.send.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
             claim.send.attempts.push(Attempt::begun(number_of_attempt, now));
             let mut batch = Batch::default();
-            put_send(&mut batch, number, &claim.send)?;
+            // That it is not settled is known.
+            happened::put(&mut batch, number, &claim.send)?;
             self.apply(batch)?;
         }
         Ok(Some(claim))
     }
 
     fn claim_at(&mut self, number: u64, fence: u64) -> Result<SendClaim, StoreError> {
-        let mut send = list::send_numbered(&*self.kv, number)?;
-        let event = self.answered_by(&send)?;
+        let (mut send, event) = match self.outbox.fresh.take(number) {
+            Some((send, event)) => (send, Some(event)),
+            None => (list::send_numbered(&*self.kv, number)?, None),
+        };
+        let event = self.answered_by(&send, event)?;
         if !send.was_tried() {
             send.passed = self.passed_by(number)?;
         }
         let what = || format!("the conversation of send {}", send.id);
         let conversation = record::get(&*self.kv, &keys::conversation(&event.lane()), what)?.unwrap_or_default();
-        Ok(SendClaim { send, event, conversation, fence })
+        Ok(SendClaim { send, event, conversation, more: false, fence })
     }
 
-    fn answered_by(&mut self, send: &OutgoingSend) -> Result<Arc<Event>, StoreError> {
+    fn answered_by(&mut self, send: &OutgoingSend, number: Option<u64>) -> Result<Arc<Event>, StoreError> {
         let missing = || format!("event {}, which send {} answers,", send.event, send.id);
-        let place = list::event_place(&*self.kv, &send.event)?;
-        let Some(place) = place else { return Err(StoreError::Corrupt { what: format!("{} is missing", missing()) }) };
-        let event = self.event_numbered(place.number, missing)?;
-        self.recent.used(place.number);
+        let number = match number {
+            Some(number) => number,
+            None => {
+                let place = list::event_place(&*self.kv, &send.event)?;
+                place.ok_or_else(|| StoreError::Corrupt { what: format!("{} is missing", missing()) })?.number
+            }
+        };
+        let event = self.event_numbered(number, missing)?;
+        self.recent.used(number);
         Ok(event)
     }
 
@@ -86,10 +96,7 @@ impl Core {
         correspondent: Option<&str>,
         send: &OutgoingSend,
     ) -> Result<Commit, StoreError> {
-        let place = list::send_place(&*self.kv, &send.id)?;
-        let Some(number) = place.filter(|number| self.outbox.leases.holds(*number, fence)) else {
-            return Ok(Commit::LeaseLost);
-        };
+        let Some(number) = self.outbox.leases.held(fence) else { return Ok(Commit::LeaseLost) };
         let mut batch = Batch::default();
         put_send(&mut batch, number, send)?;
         let last = send.attempts.last();

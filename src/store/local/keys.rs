@@ -10,6 +10,9 @@ use crate::store::kv::prefixed;
 /// The letter of the only key that tells of the store itself.
 pub(super) const HEADER: u8 = b'V';
 
+/// The letter of what has happened to a send; without it the send is not known as it is.
+const HAPPENED: u8 = b'h';
+
 /// `V` → version of the layout and how often the store was opened.
 pub(super) fn header() -> Vec<u8> {
     vec![HEADER]
@@ -25,7 +28,7 @@ pub(super) fn event_place(id: &EventId) -> Vec<u8> {
     named(b'i', id.as_str())
 }
 
-/// `q` number → id of an event that waits to be decided.
+/// `q` number → nothing: an event that waits to be decided.
 pub(super) fn undecided(number: u64) -> Vec<u8> {
     numbered(b'q', number)
 }
@@ -45,12 +48,17 @@ pub(super) fn send(number: u64) -> Vec<u8> {
     numbered(b's', number)
 }
 
+/// `h` number → what has happened to a send since it was decided.
+pub(super) fn happened(number: u64) -> Vec<u8> {
+    numbered(HAPPENED, number)
+}
+
 /// `j` send id → its number.
 pub(super) fn send_place(id: &SendId) -> Vec<u8> {
     named(b'j', id.as_str())
 }
 
-/// `o` number → id of a send that is open or a dead letter.
+/// `o` number → nothing: a send that is open or waits for a person.
 pub(super) fn unsettled(number: u64) -> Vec<u8> {
     numbered(b'o', number)
 }
@@ -64,6 +72,9 @@ pub(super) fn conversation(lane: &LaneKey) -> Vec<u8> {
 pub(super) fn contact(correspondent: &str) -> Vec<u8> {
     named(b'p', correspondent)
 }
+
+/// The kinds of keys with versions that a decision must have seen: records of contacts, and windows.
+pub(super) const FACTS: &[u8] = b"pw";
 
 /// `g` account and an id that its provider gave → the send of ours.
 pub(super) fn ledger(account: &AccountName, provider_id: &str) -> Vec<u8> {
@@ -113,9 +124,12 @@ pub(super) fn control(scope: &Scope) -> Vec<u8> {
     }
 }
 
+/// How the keys of the orders for everything, for rules and for accounts begin.
+pub(super) const GENERAL_CONTROLS: &[u8] = b"za";
+
 /// The orders for everything, for rules and for accounts.
 pub(super) fn general_controls() -> Range<Vec<u8>> {
-    prefixed(b"za")
+    prefixed(GENERAL_CONTROLS)
 }
 
 /// How the keys of a kind go on after their letter.
@@ -132,7 +146,7 @@ pub(super) enum Shape {
 }
 
 /// Every kind of key: its letter, the word for it in exports, its shape. In the order in which a reader needs them.
-pub(super) const KINDS: [(u8, &str, Shape); 20] = [
+pub(super) const KINDS: [(u8, &str, Shape); 21] = [
     (HEADER, "store", Shape::Alone),
     (b'b', "book", Shape::Named),
     (b'k', "credential", Shape::Named),
@@ -143,6 +157,7 @@ pub(super) const KINDS: [(u8, &str, Shape); 20] = [
     (b'q', "undecided", Shape::Numbered),
     (b'd', "decision", Shape::Numbered),
     (b's', "send", Shape::Numbered),
+    (HAPPENED, "send_state", Shape::Numbered),
     (b'j', "send_place", Shape::Named),
     (b'o', "unsettled", Shape::Numbered),
     (b'c', "conversation", Shape::Named),
@@ -154,6 +169,18 @@ pub(super) const KINDS: [(u8, &str, Shape); 20] = [
     (b'y', "quarantined", Shape::Named),
     (b'z', "control", Shape::Named),
 ];
+
+/// Whether a key is a letter and a number.
+pub(in crate::store) fn is_numbered(key: &[u8]) -> bool {
+    let is_kind = |letter: &u8| KINDS.iter().any(|(known, _, shape)| known == letter && *shape == Shape::Numbered);
+    key.len() == 9 && key.first().is_some_and(is_kind)
+}
+
+/// The send that is not known as it is without what was under this key.
+pub(in crate::store) fn send_of(key: &[u8]) -> Option<Vec<u8>> {
+    let number = number_of(key).filter(|_| key.first() == Some(&HAPPENED));
+    number.map(send)
+}
 
 /// Every key of a kind.
 pub(super) fn all(kind: u8) -> Range<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! Who holds what until when. Kept in memory only: a restart ends every lease.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -18,18 +18,20 @@ struct Lease {
 pub(super) struct Leases {
     by_number: HashMap<u64, Lease>,
     by_lane: HashMap<LaneKey, u64>,
+    by_end: BTreeSet<(Timestamp, u64)>,
 }
 
 impl Leases {
     /// Leases an item. Its lane must be free.
     pub(super) fn take(&mut self, number: u64, lane: LaneKey, fence: u64, until: Timestamp) {
         self.by_lane.insert(lane.clone(), number);
+        self.by_end.insert((until, number));
         self.by_number.insert(number, Lease { fence, until, lane });
     }
 
-    /// Whether the fence is that of the item's lease.
-    pub(super) fn holds(&self, number: u64, fence: u64) -> bool {
-        self.by_number.get(&number).is_some_and(|lease| lease.fence == fence)
+    /// The item whose lease was taken with a fence. There are never more leases than workers.
+    pub(super) fn held(&self, fence: u64) -> Option<u64> {
+        self.by_number.iter().find(|(_, lease)| lease.fence == fence).map(|(number, _)| *number)
     }
 
     /// Whether an item is leased.
@@ -46,27 +48,33 @@ impl Leases {
     pub(super) fn release(&mut self, number: u64) {
         if let Some(lease) = self.by_number.remove(&number) {
             self.by_lane.remove(&lease.lane);
+            self.by_end.remove(&(lease.until, number));
         }
-    }
-
-    /// Ends the lease that was taken with a fence.
-    pub(super) fn release_held(&mut self, fence: u64) {
-        let held = self.by_number.iter().find(|(_, lease)| lease.fence == fence).map(|(number, _)| *number);
-        held.into_iter().for_each(|number| self.release(number));
     }
 
     /// Those that were taken with a fence up to `fence`.
     pub(super) fn taken_before(mut self, fence: u64) -> Self {
         self.by_number.retain(|_, lease| lease.fence <= fence);
         self.by_lane.retain(|_, number| self.by_number.contains_key(number));
+        self.by_end.retain(|(_, number)| self.by_number.contains_key(number));
         self
     }
 
-    /// The items whose lease has ended by itself, in order. There are never more leases than workers, so all are looked at.
+    /// The items whose lease has ended by itself, in order.
     pub(super) fn expired(&self, now: Timestamp) -> Vec<u64> {
-        let over = self.by_number.iter().filter(|(_, lease)| lease.until <= now).map(|(number, _)| *number);
+        let over = self.by_end.iter().take_while(|(until, _)| *until <= now).map(|(_, number)| *number);
         let mut over: Vec<u64> = over.collect();
         over.sort_unstable();
         over
+    }
+
+    /// When the first of them ends by itself.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.by_end.first().map(|(until, _)| *until)
+    }
+
+    /// The lane of a leased item.
+    pub(super) fn lane_of(&self, number: u64) -> Option<&LaneKey> {
+        self.by_number.get(&number).map(|lease| &lease.lane)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::keys::{KINDS, Shape};
-use super::record::VERSION;
+use super::record::{self, PLAIN};
 use crate::store::StoreError;
 
 /// One key with its value.
@@ -22,7 +22,7 @@ pub(in crate::store) struct Line {
     /// What follows the letter of the kind, where it is a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
-    /// The value, where it is JSON of the version that this program writes.
+    /// The value, where it is JSON in a form that this program writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
     /// The value in base64, where it is not.
@@ -50,8 +50,8 @@ impl Line {
         match content {
             Content::At(json) => line.at = raw(json.clone()),
             Content::Value(value) => {
-                let json = value.split_first().filter(|(version, _)| **version == VERSION);
-                let json = json.and_then(|(_, json)| String::from_utf8(json.to_vec()).ok()).and_then(raw);
+                let json = record::json(value).ok();
+                let json = json.and_then(|json| String::from_utf8(json.into_owned()).ok()).and_then(raw);
                 match json {
                     Some(json) => line.value = Some(json),
                     None => line.bytes = Some(STANDARD.encode(value)),
@@ -83,7 +83,7 @@ impl Line {
     /// What stands for the value.
     pub(in crate::store) fn content(&self) -> Result<Content, StoreError> {
         match (&self.value, &self.bytes, &self.at) {
-            (Some(json), None, None) => Ok(Content::Value([&[VERSION], json.get().as_bytes()].concat())),
+            (Some(json), None, None) => Ok(Content::Value([&[PLAIN], json.get().as_bytes()].concat())),
             (None, Some(bytes), None) => {
                 STANDARD.decode(bytes).map(Content::Value).map_err(|_| corrupt("`bytes` that are not base64"))
             }
@@ -136,7 +136,7 @@ mod tests {
             (keys::header(), Content::Value(record::write(&7).unwrap())),
             (keys::event(300), Content::Value(record::write("text").unwrap())),
             (keys::in_lane(&lane, 12), Content::Value(Vec::new())),
-            (keys::conversation(&lane), Content::Value(b"\x02not json".to_vec())),
+            (keys::conversation(&lane), Content::Value(b"\x07not json".to_vec())),
             (keys::decision(1), Content::At("{\"segment\":1}".to_owned())),
         ] {
             let json = serde_json::to_string(&Line::new(&key, &content).unwrap()).unwrap();

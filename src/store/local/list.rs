@@ -5,8 +5,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::keys;
 use super::record::{self, DecisionRecord, EventPlace};
+use super::{happened, keys};
 use crate::model::{Decision, Event, EventId, Send as OutgoingSend, SendId, SendState};
 use crate::store::kv::{Kv, Order, Walk};
 use crate::store::{EventOrder, EventQuery, SendQuery, StoreError, StoredEvent};
@@ -21,7 +21,9 @@ pub(super) fn event_place(kv: &dyn Kv, id: &EventId) -> Result<Option<EventPlace
 
 /// What was decided for an event, and the numbers of the sends.
 pub(super) fn decision(kv: &dyn Kv, event: u64) -> Result<Option<DecisionRecord>, StoreError> {
-    record::get(kv, &keys::decision(event), || format!("the decision on event number {event}"))
+    let kept: Option<DecisionRecord> =
+        record::get(kv, &keys::decision(event), || format!("the decision on event number {event}"))?;
+    Ok(kept.map(DecisionRecord::whole))
 }
 
 /// The number of a send.
@@ -31,13 +33,13 @@ pub(super) fn send_place(kv: &dyn Kv, id: &SendId) -> Result<Option<u64>, StoreE
 
 /// A send by its number.
 pub(super) fn send_numbered(kv: &dyn Kv, number: u64) -> Result<OutgoingSend, StoreError> {
-    record::require(kv, &keys::send(number), || format!("send number {number}"))
+    happened::require(kv, number, || format!("send number {number}"))
 }
 
 /// A send by its id, with its number.
 pub(super) fn send(kv: &dyn Kv, id: &SendId) -> Result<Option<(u64, OutgoingSend)>, StoreError> {
     let Some(number) = send_place(kv, id)? else { return Ok(None) };
-    Ok(Some((number, record::require(kv, &keys::send(number), || format!("send {id}"))?)))
+    Ok(Some((number, happened::require(kv, number, || format!("send {id}"))?)))
 }
 
 /// An event by its id.
@@ -125,7 +127,8 @@ fn candidates<'a>(kv: &'a Arc<dyn Kv>, query: &SendQuery) -> Result<Sends<'a>, S
             walk(keys::unsettled).map(move |pair| pair.and_then(|(key, _)| send_numbered(&**kv, number(&key)))),
         ),
         _ => Box::new(walk(keys::send).map(move |pair| {
-            pair.and_then(|(key, value)| record::read(&value, || format!("send number {}", number(&key))))
+            let (key, value) = pair?;
+            happened::read(&**kv, number(&key), &value, || format!("send number {}", number(&key)))
         })),
     })
 }

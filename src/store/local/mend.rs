@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use super::record::{self, EventPlace};
-use super::{keys, list};
-use crate::model::{Event, EventId, Send, SendId};
+use super::{happened, keys, list};
+use crate::model::{Event, EventId, SendId};
 use crate::store::StoreError;
 use crate::store::kv::{Batch, Kv, Order, Walk};
 
 /// Removes it, and says what is gone: one line each, without content.
 pub(in crate::store) fn mend(kv: &Arc<dyn Kv>) -> Result<Vec<String>, StoreError> {
     let (mut gone, mut batch) = (Vec::new(), Batch::default());
-    let has_event = |number: u64| readable::<Event>(kv, &keys::event(number));
-    let has_send = |number: u64| readable::<Send>(kv, &keys::send(number));
+    let has_event = |number: u64| intact(record::get::<Event>(&**kv, &keys::event(number), String::new));
+    let has_send = |number: u64| intact(happened::get(&**kv, number, String::new));
     for pair in Walk::new(kv, keys::all(b'i'), Order::Forward) {
         let (key, value) = pair?;
         let id = EventId::from(String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned());
@@ -45,7 +45,15 @@ pub(in crate::store) fn mend(kv: &Arc<dyn Kv>) -> Result<Vec<String>, StoreError
         let number = number.unwrap_or_default();
         if !has_send(number)? {
             gone.push(format!("send {id}"));
-            [key, keys::send(number), keys::unsettled(number)].into_iter().for_each(|key| batch.remove(key));
+            let all = [key, keys::send(number), keys::happened(number), keys::unsettled(number)];
+            all.into_iter().for_each(|key| batch.remove(key));
+        }
+    }
+    for pair in Walk::new(kv, keys::all(b'h'), Order::Forward) {
+        let (key, _) = pair?;
+        // The next send to get this number would seem to have gone through it.
+        if kv.get(&keys::send(keys::number_of(&key).unwrap_or_default()))?.is_none() {
+            batch.remove(key);
         }
     }
     for pair in Walk::new(kv, keys::all(b'o'), Order::Forward) {
@@ -61,8 +69,8 @@ pub(in crate::store) fn mend(kv: &Arc<dyn Kv>) -> Result<Vec<String>, StoreError
     Ok(gone)
 }
 
-fn readable<T: serde::de::DeserializeOwned>(kv: &Arc<dyn Kv>, key: &[u8]) -> Result<bool, StoreError> {
-    match record::get::<T>(&**kv, key, String::new) {
+fn intact<T>(record: Result<Option<T>, StoreError>) -> Result<bool, StoreError> {
+    match record {
         Ok(found) => Ok(found.is_some()),
         Err(StoreError::Corrupt { .. }) => Ok(false),
         Err(error) => Err(error),

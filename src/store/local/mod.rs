@@ -8,17 +8,22 @@ mod core;
 mod curbs;
 mod decide;
 mod deliver;
+mod fresh;
+mod happened;
 mod keys;
 mod leases;
 mod line;
 mod list;
 mod mend;
+mod orders;
 mod outbox;
 mod prune;
 mod queue;
 mod quiet;
 mod recent;
 mod record;
+mod since;
+mod standing;
 #[cfg(test)]
 mod stepped;
 #[cfg(test)]
@@ -35,6 +40,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{JoinError, spawn_blocking};
 
 use self::decide::Decided;
+use self::orders::Orders;
 use self::quiet::Quiet;
 use self::record::TokenRecord;
 use self::transfer::Import;
@@ -51,6 +57,7 @@ use crate::model::{
 use crate::secret::Secret;
 
 pub(super) use self::core::Core;
+pub(super) use self::keys::{is_numbered, send_of};
 pub(super) use self::line::{Content, Line, kind_of};
 pub(super) use self::mend::mend;
 #[cfg(test)]
@@ -61,13 +68,14 @@ pub(super) struct Local {
     writer: Writer,
     kv: Arc<dyn Kv>,
     quiet: Arc<Quiet>,
+    orders: Arc<Orders>,
 }
 
 impl Local {
     /// Starts the thread that owns `core`.
     pub(super) fn start(core: Core) -> Self {
-        let (kv, quiet) = (Arc::clone(core.kv()), Arc::clone(&core.quiet));
-        Self { writer: Writer::start(core), kv, quiet }
+        let (kv, quiet, orders) = (Arc::clone(core.kv()), Arc::clone(&core.quiet), Arc::clone(&core.orders));
+        Self { writer: Writer::start(core), kv, quiet, orders }
     }
 
     async fn read<T: Send + 'static>(
@@ -102,11 +110,27 @@ impl Store for Local {
         self.writer.run(move |core| core.redeem(key, &token)).await
     }
 
-    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
-        if self.quiet.events() {
-            return Ok(None);
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        most: usize,
+    ) -> Result<Vec<EventClaim>, StoreError> {
+        if self.quiet.events(now) {
+            return Ok(Vec::new());
         }
-        self.writer.run(move |core| core.claim_event(now, lease)).await
+        // If an event turns out not to be durable, it is gone with its lease before a decision on it can be kept.
+        self.writer.ask(move |core| core.claim_events(now, lease, most)).await
+    }
+
+    async fn give_back(&self, claim: &EventClaim) -> Result<(), StoreError> {
+        let fence = claim.fence;
+        self.writer
+            .ask(move |core| {
+                core.queue.release_held(fence);
+                Ok(())
+            })
+            .await
     }
 
     async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError> {
@@ -140,11 +164,14 @@ impl Store for Local {
             return Ok(None);
         }
         let account = account.clone();
-        self.writer.run(move |core| Ok(core.next_due(&account))).await
+        self.writer.ask(move |core| Ok(core.next_due(&account))).await
     }
 
     async fn next_undecided(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.writer.run(|core| Ok(core.queue.next_ripe())).await
+        if self.quiet.early() {
+            return Ok(None);
+        }
+        self.writer.ask(|core| Ok(core.queue.next_ripe())).await
     }
 
     async fn event(&self, id: &EventId) -> Result<Option<StoredEvent>, StoreError> {
@@ -186,7 +213,11 @@ impl Store for Local {
     }
 
     async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
-        curbs::curbs(&self.kv, lane, windows)
+        curbs::curbs(&*self.kv, &self.orders, lane, windows)
+    }
+
+    async fn standing(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+        curbs::standing(&*self.kv, &self.orders, lane, windows)
     }
 
     async fn controls(&self) -> Result<Vec<Control>, StoreError> {
@@ -241,10 +272,10 @@ impl Store for Local {
         let mut rest = Some(prune::Rest::default());
         while let Some(from) = rest {
             let harvest = self.read(move |kv| prune::gather(kv, from, before)).await?;
-            let batch = harvest.batch;
-            self.writer.run(move |core| core.apply(batch)).await?;
             forgotten += harvest.events;
             rest = harvest.rest;
+            let (batch, seen) = (harvest.batch, harvest.seen);
+            self.writer.run(move |core| core.forget(batch, seen)).await?;
         }
         let scattered = self.read(|kv| kv.scattered()).await?;
         for part in scattered.chunks(prune::PART) {
@@ -294,7 +325,7 @@ impl Store for Local {
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        self.writer.run(|core| Ok(core.counts())).await
+        self.writer.ask(|core| Ok(core.counts())).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

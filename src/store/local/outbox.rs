@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::{AccountName, LaneKey, Send as OutgoingSend, SendState};
 
+use super::fresh::Fresh;
 use super::leases::Leases;
 use crate::outbox::{Priority, Turns};
 
@@ -61,6 +62,8 @@ pub(super) struct Outbox {
     held: HashSet<u64>,
     dead: HashSet<u64>,
     turns: Turns,
+    /// Those to which nothing has happened since they were decided.
+    pub(super) fresh: Fresh,
     /// Who delivers what.
     pub(super) leases: Leases,
 }
@@ -92,6 +95,7 @@ impl Outbox {
     /// Whether it held up others.
     fn remove(&mut self, number: u64) -> bool {
         self.leases.release(number);
+        self.fresh.take(number);
         self.held.remove(&number);
         self.dead.remove(&number);
         let Some(place) = self.open.remove(&number) else { return false };
@@ -152,21 +156,38 @@ impl Outbox {
         now: Timestamp,
         is_free: impl Fn(&LaneKey) -> bool,
     ) -> Option<(u64, LaneKey)> {
-        let is_free = |lane: &LaneKey| self.leases.lane_until(lane).is_none() && is_free(lane);
-        let mut firsts = Priority::SENDS.into_iter().filter_map(|priority| {
-            let ready = self.ready.get(&(account.clone(), priority))?.iter().take_while(|(ready, _)| *ready <= now);
-            let mut lanes = ready.filter_map(|place| Some((*place, &self.open.get(&place.1)?.lane)));
-            lanes.find(|(_, lane)| is_free(lane))
-        });
-        let first = match self.turns.is_by_age() {
-            true => firsts.min_by_key(|(place, _)| *place),
-            false => firsts.next(),
+        let lane = {
+            let mut firsts = self.firsts(account, now, is_free);
+            let first = match self.turns.is_by_age() {
+                true => firsts.min_by_key(|(place, _)| *place),
+                false => firsts.next(),
+            };
+            first.map(|(_, lane)| lane.clone())?
         };
-        let lane = first.map(|(_, lane)| lane.clone())?;
         let of_lane = self.places(self.lanes.get(&lane)).map(|(number, place)| (place.ready, number));
         let (_, number) = of_lane.min()?;
         self.turns.pass();
         Some((number, lane))
+    }
+
+    /// Whether [`next`](Self::next) would find one.
+    pub(super) fn has_ready(&self, account: &AccountName, now: Timestamp, is_free: impl Fn(&LaneKey) -> bool) -> bool {
+        self.firsts(account, now, is_free).next().is_some()
+    }
+
+    /// Of each priority what is ready longest, in a lane that has no lease and passes the filter.
+    fn firsts<'a>(
+        &'a self,
+        account: &'a AccountName,
+        now: Timestamp,
+        is_free: impl Fn(&LaneKey) -> bool + 'a,
+    ) -> impl Iterator<Item = ((Timestamp, u64), &'a LaneKey)> + 'a {
+        let is_free = move |lane: &LaneKey| self.leases.lane_until(lane).is_none() && is_free(lane);
+        Priority::SENDS.into_iter().filter_map(move |priority| {
+            let ready = self.ready.get(&(account.clone(), priority))?.iter().take_while(|(ready, _)| *ready <= now);
+            let mut lanes = ready.filter_map(|place| Some((*place, &self.open.get(&place.1)?.lane)));
+            lanes.find(|(_, lane)| is_free(lane))
+        })
     }
 
     /// The earliest time at which a send of the account whose lane passes the filter can be claimed, if no lease is given

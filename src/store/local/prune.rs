@@ -1,15 +1,17 @@
 //! Finding what may be forgotten, a bounded part at a time and away from the writer. That is safe, because an event that may
-//! be forgotten can never again become one that may not: nothing reopens a settled send.
+//! be forgotten can never again become one that may not: nothing reopens a settled send. Everything else is looked at again
+//! when it goes.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::Core;
 use super::record::{self, DecisionRecord, EventPlace, LedgerEntry, TokenRecord};
 use super::{curbs, keys, list};
 use crate::model::Event;
 use crate::store::StoreError;
-use crate::store::kv::{Batch, Kv, Order, Walk};
+use crate::store::kv::{Batch, Kv, Order, Pair, Walk};
 
 /// How many events or ledger entries are forgotten in one batch.
 pub(super) const PART: usize = 256;
@@ -29,8 +31,10 @@ impl Default for Rest {
 /// One part of what may be forgotten.
 #[derive(Default)]
 pub(super) struct Harvest {
-    /// Removes it.
+    /// Removes what cannot have changed since.
     pub(super) batch: Batch,
+    /// What goes only if it is still as it was looked at.
+    pub(super) seen: Vec<Pair>,
     /// How many events it removes.
     pub(super) events: usize,
     /// What has not been looked at.
@@ -53,15 +57,15 @@ pub(super) fn gather(kv: &Arc<dyn Kv>, from: Rest, before: Timestamp) -> Result<
         let (key, value) = pair?;
         let old = match from.kind {
             b'i' => forget_event(&**kv, &key, &value, before, &mut harvest),
-            b'g' => forget_entry(&key, &value, before, &mut harvest.batch),
-            b't' => forget_token(&key, &value, before, &mut harvest.batch),
-            kind => curbs::is_over(&**kv, kind, &value, before).inspect(|is_over| {
-                if *is_over {
-                    harvest.batch.remove(key.clone())
-                }
-            }),
+            b'g' => entry_is_old(&value, before),
+            b't' => token_is_old(&value, before),
+            kind => curbs::is_over(&**kv, kind, &value, before),
         };
-        found += usize::from(list::readable(old)? == Some(true));
+        let is_old = list::readable(old)? == Some(true);
+        if is_old && from.kind != b'i' {
+            harvest.seen.push((key.clone(), value));
+        }
+        found += usize::from(is_old);
         if found >= PART {
             harvest.rest = Some(Rest { kind: from.kind, after: key });
             return Ok(harvest);
@@ -93,25 +97,31 @@ fn forget_event(
         if send.state.is_unsettled() {
             return Ok(false);
         }
-        gone.extend([keys::send(number), keys::send_place(&send.id)]);
+        gone.extend([keys::send(number), keys::happened(number), keys::send_place(&send.id)]);
     }
     gone.into_iter().for_each(|key| harvest.batch.remove(key));
     harvest.events += 1;
     Ok(true)
 }
 
-fn forget_entry(key: &[u8], value: &[u8], before: Timestamp, batch: &mut Batch) -> Result<bool, StoreError> {
+fn entry_is_old(value: &[u8], before: Timestamp) -> Result<bool, StoreError> {
     let entry: LedgerEntry = record::read(value, || "a ledger entry".to_owned())?;
-    if entry.at < before {
-        batch.remove(key.to_vec());
-    }
     Ok(entry.at < before)
 }
 
-fn forget_token(key: &[u8], value: &[u8], before: Timestamp, batch: &mut Batch) -> Result<bool, StoreError> {
+fn token_is_old(value: &[u8], before: Timestamp) -> Result<bool, StoreError> {
     let token: TokenRecord = record::read(value, || "a token".to_owned())?;
-    if token.at < before {
-        batch.remove(key.to_vec());
-    }
     Ok(token.at < before)
+}
+
+impl Core {
+    /// Removes what was found. An order may have been given again since, a window counted in: those stay.
+    pub(super) fn forget(&mut self, mut batch: Batch, seen: Vec<Pair>) -> Result<(), StoreError> {
+        for (key, value) in seen {
+            if self.kv.get(&key)?.as_ref() == Some(&value) {
+                batch.remove(key);
+            }
+        }
+        self.apply(batch)
+    }
 }

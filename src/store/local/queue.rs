@@ -31,13 +31,13 @@ impl Place {
 #[derive(Default)]
 pub(super) struct Queue {
     lanes: HashMap<LaneKey, VecDeque<Place>>,
-    /// The first of every lane that can be claimed.
+    /// The first of every lane that can be claimed, and is not.
     heads: BTreeMap<u64, LaneKey>,
     /// The first of every other lane, by the time from which it can be.
     early: BTreeMap<(Timestamp, u64), (LaneKey, Timestamp)>,
     len: usize,
     /// Who decides what.
-    pub(super) leases: Leases,
+    leases: Leases,
 }
 
 impl Queue {
@@ -72,12 +72,56 @@ impl Queue {
         }
     }
 
-    /// The event accepted first whose lane has no lease and passes the filter. Skips one head for every lane that is busy,
-    /// and those are never more than there are workers.
-    pub(super) fn next(&self, is_free: impl Fn(&LaneKey) -> bool) -> Option<(u64, LaneKey)> {
-        let mut heads = self.heads.iter();
-        let found = heads.find(|(_, lane)| self.leases.lane_until(lane).is_none() && is_free(lane));
-        found.map(|(number, lane)| (*number, lane.clone()))
+    /// Leases the event accepted first whose lane passes the filter, and has no lease. Skips one head for every lane that is
+    /// busy otherwise, and those are never more than there are workers.
+    pub(super) fn take(
+        &mut self,
+        fence: u64,
+        until: Timestamp,
+        is_free: impl Fn(&LaneKey) -> bool,
+    ) -> Option<(u64, LaneKey)> {
+        let (number, _) = self.heads.iter().find(|(_, lane)| is_free(lane))?;
+        let number = *number;
+        let lane = self.heads.remove(&number)?;
+        self.leases.take(number, lane.clone(), fence, until);
+        Some((number, lane))
+    }
+
+    /// The event whose lease was taken with a fence.
+    pub(super) fn held(&self, fence: u64) -> Option<u64> {
+        self.leases.held(fence)
+    }
+
+    /// Ends the lease of an event, which can be claimed again.
+    pub(super) fn release(&mut self, number: u64) {
+        let Some(lane) = self.leases.lane_of(number).cloned() else { return };
+        self.leases.release(number);
+        let first = self.lanes.get(&lane).and_then(|waiting| waiting.front()).copied();
+        if let Some(first) = first.filter(|place| place.number == number) {
+            self.come_forward(first, lane);
+        }
+    }
+
+    /// Ends the lease that was taken with a fence.
+    pub(super) fn release_held(&mut self, fence: u64) {
+        if let Some(number) = self.leases.held(fence) {
+            self.release(number);
+        }
+    }
+
+    /// Ends the leases whose time is over.
+    pub(super) fn end_expired(&mut self, now: Timestamp) {
+        self.leases.expired(now).into_iter().for_each(|number| self.release(number));
+    }
+
+    /// The leases, which are taken out.
+    pub(super) fn take_leases(&mut self) -> Leases {
+        std::mem::take(&mut self.leases)
+    }
+
+    /// An empty queue in which these leases go on, once what is leased is pushed.
+    pub(super) fn resuming(leases: Leases) -> Self {
+        Self { leases, ..Self::default() }
     }
 
     /// When the next event can be claimed that waits for what happened before it.
@@ -85,23 +129,38 @@ impl Queue {
         self.early.first_key_value().map(|((until, _), _)| *until)
     }
 
+    /// From when it is of use to claim something, as far as nothing changes before: at once, when the first lease ends by
+    /// itself, or never.
+    pub(super) fn worth_from(&self) -> Timestamp {
+        match self.heads.is_empty() && self.early.is_empty() {
+            true => self.leases.next_end().unwrap_or(Timestamp::MAX),
+            false => Timestamp::MIN,
+        }
+    }
+
     /// Takes a decided event out and lets the next of its lane come forward.
     pub(super) fn remove(&mut self, number: u64) {
+        let Some(lane) = self.leases.lane_of(number).cloned() else { return };
         self.leases.release(number);
-        let Some(lane) = self.heads.remove(&number) else { return };
         let Some(waiting) = self.lanes.get_mut(&lane) else { return };
-        waiting.pop_front();
+        let Some(index) = waiting.iter().position(|place| place.number == number) else { return };
+        waiting.remove(index);
         self.len -= 1;
         match waiting.front().copied() {
-            Some(next) => self.come_forward(next, lane),
+            Some(next) if index == 0 => self.come_forward(next, lane),
+            Some(_) => {}
             None => {
                 self.lanes.remove(&lane);
             }
         }
     }
 
+    /// What is leased comes forward when its lease ends.
     fn come_forward(&mut self, place: Place, lane: LaneKey) {
-        match place.decide_from.filter(|_| !self.leases.is_taken(place.number)) {
+        if self.leases.is_taken(place.number) {
+            return;
+        }
+        match place.decide_from {
             Some(from) => drop(self.early.insert((from, place.number), (lane, place.received_at))),
             None => drop(self.heads.insert(place.number, lane)),
         }

@@ -27,9 +27,9 @@ impl Stepped {
         let mut core = Core::new(Arc::clone(&kv));
         core.load()?;
         let (writer, jobs) = Writer::by_hand();
-        let quiet = Arc::clone(&core.quiet);
+        let (quiet, orders) = (Arc::clone(&core.quiet), Arc::clone(&core.orders));
         let stepped = Self { core, jobs, waiting: VecDeque::new(), answers: Vec::new() };
-        Ok((Arc::new(Local { writer, kv, quiet }), stepped))
+        Ok((Arc::new(Local { writer, kv, quiet, orders }), stepped))
     }
 
     /// Takes in the jobs that have come since, in the name of `owner`; answers whether there were any.
@@ -37,6 +37,11 @@ impl Stepped {
         let before = self.waiting.len();
         self.waiting.extend(self.jobs.try_iter().map(|job| (owner, job)));
         self.waiting.len() > before
+    }
+
+    /// Whether somebody has handed in a job that is not answered.
+    pub(crate) fn owes(&self, owner: u64) -> bool {
+        self.waiting.iter().any(|(of, _)| *of == owner) || self.answers.iter().any(|(of, _)| *of == owner)
     }
 
     /// How many jobs nobody has begun.

@@ -107,6 +107,7 @@ impl Import {
                     return Err(self.wrong(&format!("it says that {lines} lines came before")));
                 }
                 self.is_done = true;
+                self.check_end()?;
                 break;
             }
             let line: Line = serde_json::from_str(&text).map_err(|error| self.wrong(&error.to_string()))?;
@@ -117,6 +118,13 @@ impl Import {
             }
         }
         Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    /// Nothing may follow. The checksum of a compressed file is compared only when it is read to its end.
+    fn check_end(&mut self) -> Result<(), StoreError> {
+        let mut rest = String::new();
+        let read = self.reader.read_to_string(&mut rest).map_err(|error| failed("reading the import", error))?;
+        if read == 0 || rest.trim().is_empty() { Ok(()) } else { Err(self.wrong("something follows its last line")) }
     }
 
     fn line(&mut self) -> Result<String, StoreError> {

@@ -42,16 +42,40 @@ impl Writer {
         &self,
         job: impl FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |core| {
-            let result = core.attempt(job);
-            Box::new(move |durable| {
-                let durable = durable.as_ref().map_err(|why| why.error("making a change durable"));
-                // A caller that went away needs no answer; what it asked for has been done.
-                let _ = sender.send(durable.and(result));
+        self.hand_in(|sender| {
+            Box::new(move |core| {
+                let result = core.attempt(job);
+                Box::new(move |durable| {
+                    let durable = durable.as_ref().map_err(|why| why.error("making a change durable"));
+                    // A caller that went away needs no answer; what it asked for has been done.
+                    let _ = sender.send(durable.and(result));
+                })
             })
-        });
-        self.0.send(job).map_err(|_| StoreError::Closed)?;
+        })
+        .await
+    }
+
+    /// Does a job on the thread; answers at once. What it saw may not be durable yet, but is before anything that is handed
+    /// in afterwards.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.hand_in(|sender| {
+            Box::new(move |core| {
+                let _ = sender.send(core.attempt(job));
+                Box::new(|_| {})
+            })
+        })
+        .await
+    }
+
+    async fn hand_in<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.send(job(sender)).map_err(|_| StoreError::Closed)?;
         receiver.await.map_err(|_| StoreError::Closed)?
     }
 }

@@ -6,21 +6,27 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
 use super::due::{self, Patience};
 use super::folder::{self, Parts};
 use super::journal::record::{self, Location};
 use super::journal::segment::{self, Records};
+use super::layers::{Layers, Value};
+use super::plan::Wanted;
 use super::snapshot::{self, Snapshot};
-use super::state::Stored;
+use super::stored::Stored;
 use super::{Shared, scan};
+use crate::clock;
 use crate::store::StoreError;
 use crate::store::local::failed;
 
 /// How long to wait after sled has failed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long to leave the processor to others after each step, unless they write faster than is applied.
+const BREATH: Duration = Duration::from_micros(100);
 
 /// Starts the thread.
 pub(super) fn start(shared: &Arc<Shared>, parts: Parts, is_checked: bool) -> Result<JoinHandle<()>, StoreError> {
@@ -41,8 +47,8 @@ pub(super) fn start(shared: &Arc<Shared>, parts: Parts, is_checked: bool) -> Res
 
 /// What a helper has come to.
 enum Done {
-    /// A snapshot, or none where it could not be taken.
-    Snapshot(Option<Snapshot>),
+    /// A snapshot and how long it took, or none where it could not be taken.
+    Snapshot(Option<(Snapshot, Duration)>),
     /// The check of the state.
     Check,
 }
@@ -51,7 +57,7 @@ struct Applier {
     shared: Arc<Shared>,
     parts: Parts,
     snapshots: Vec<Snapshot>,
-    /// With snapshots that could not be taken.
+    /// With the next snapshot.
     patience: Patience,
     /// What takes long and disturbs nobody: a snapshot, or the check of the state.
     helper: Option<JoinHandle<Done>>,
@@ -69,8 +75,11 @@ impl Applier {
                     layers.hand_down();
                 }
             });
+            self.shared.watch.alive();
             let worked = self.apply();
+            self.shared.watch.alive();
             self.keep_house(is_last);
+            self.shared.watch.idle();
             if is_last && self.shared.layers(|layers| layers.lower().is_none() && !layers.is_ready()) {
                 return;
             }
@@ -95,20 +104,28 @@ impl Applier {
             shared.wait(PAUSE);
             return false;
         }
-        let changes = layer.iter().map(|(key, entry)| {
-            let stored = entry.value.as_ref().map(|value| match value.at {
-                Some(at) => Stored::There(at),
-                None => Stored::Here(value.bytes.to_vec()),
-            });
-            (key, stored)
+        let changes = layer.iter().map(|(key, entry)| Wanted {
+            key,
+            stored: entry.value.as_ref().map(Value::store),
+            is_new: entry.is_new,
         });
+        let pause = || {
+            shared.watch.alive();
+            let is_behind = shared.layers(Layers::size) > shared.options.layer;
+            if !is_behind && !shared.is(&shared.is_closing) {
+                sleep(BREATH);
+            }
+        };
         // sled panics at some faults, and this thread must not end.
-        let apply = || shared.state.apply(changes, end).and_then(|()| shared.state.flush());
+        // A disk that takes its time is not sled waiting for itself.
+        let flush = || shared.state.flush_and(&|| shared.watch.idle());
+        let apply = || shared.state.apply(changes, end, &pause).and_then(|()| flush());
         let applied = catch_unwind(AssertUnwindSafe(apply));
+        shared.watch.alive();
         match applied.unwrap_or_else(|_| Err(failed("writing the state", "sled panicked"))) {
             Ok(file) => {
                 shared.options.synced(&file, 0);
-                shared.change_layers(super::Layers::applied);
+                shared.change_layers(Layers::applied);
                 shared.ring();
                 true
             }
@@ -130,8 +147,8 @@ impl Applier {
         if is_last || self.helper.as_ref().is_some_and(JoinHandle::is_finished) {
             match self.helper.take().map(JoinHandle::join) {
                 None | Some(Ok(Done::Check)) => {}
-                Some(Ok(Done::Snapshot(Some(snapshot)))) => {
-                    self.patience.succeeded();
+                Some(Ok(Done::Snapshot(Some((snapshot, took))))) => {
+                    self.patience.succeeded(took);
                     self.snapshots.push(snapshot);
                     self.snapshots.drain(..self.snapshots.len().saturating_sub(2));
                 }
@@ -171,9 +188,14 @@ impl Applier {
         sealed.into_keys().filter(is_dead).collect()
     }
 
-    /// Removes dead files that even the older snapshot does not need.
+    /// Removes dead files that even the older snapshot does not need. While there is only one, it may turn out to be damaged,
+    /// and is relied on only where there is no room for another.
     fn drop_dead(&self) {
-        let Some(oldest) = self.snapshots.first() else { return };
+        let oldest = match self.snapshots.as_slice() {
+            [oldest, _, ..] => oldest,
+            [only] if !self.shared.has_reserve() => only,
+            _ => return,
+        };
         for number in self.dead().into_iter().filter(|number| *number < oldest.position.segment) {
             match self.shared.journal.remove(number) {
                 Ok(()) => {
@@ -199,8 +221,9 @@ impl Applier {
 fn take_snapshot(shared: &Shared, parts: &Parts) -> Done {
     // The last room on the disk is for what is under way.
     let go_on = || !shared.is(&shared.is_closing) && shared.has_reserve();
+    let begun = clock::instant();
     match snapshot::take(&parts.snapshots, &shared.state, &shared.options, &go_on) {
-        Ok(snapshot) => Done::Snapshot(snapshot),
+        Ok(snapshot) => Done::Snapshot(snapshot.map(|snapshot| (snapshot, begun.elapsed()))),
         Err(error) => {
             tracing::error!(error = %error, "a snapshot could not be taken; it is tried again later");
             Done::Snapshot(None)
@@ -243,7 +266,10 @@ pub(super) fn scattered(shared: &Shared) -> Result<Vec<Vec<u8>>, StoreError> {
         for written in found.body.and_then(record::changes).unwrap_or_default() {
             let Some((value, offset)) = written.value else { continue };
             let is_newer = shared.layers(|layers| layers.get(&written.key).is_some());
-            if value.len() > record::SHORT && !is_newer && points_at(shared, &written.key, number, place + offset)? {
+            if record::is_long(&written.key, &value)
+                && !is_newer
+                && points_at(shared, &written.key, number, place + offset)?
+            {
                 keys.insert(written.key);
             }
         }

@@ -9,8 +9,10 @@ use super::folder::{self, Parts};
 use super::journal::record;
 use super::journal::segment::{self, End, Flaw, Records};
 use super::journal::{Position, Reader};
+use super::meta::Meta;
 use super::snapshot::{self, Lines};
-use super::state::{Meta, State, Stored};
+use super::state::State;
+use super::stored::Stored;
 use crate::store::local::failed;
 use crate::store::{Progress, StoreError};
 
@@ -174,9 +176,10 @@ fn check_state(parts: &Parts, end: Position, report: &mut Report) -> Result<(), 
     };
     let about = state.about();
     report.keys = about.keys;
-    if !state.is_whole(|| true)? {
+    // What was left half done cannot be judged before the next start has done it.
+    if !state.is_halfway() && !state.is_whole(|| true)? {
         report.mends(&parts.state, 0, "it has lost something; the next start makes it anew");
-    } else if about.position > end {
+    } else if about.reach() > end {
         let last = segment::path(&parts.journal, end.segment.max(1));
         report.wrong(&last, end.offset, "it ends before something that was already applied");
     } else if about != Meta::default() {

@@ -19,6 +19,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// … up to this long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
+/// How many times as long as a snapshot took there is none after it: taking them must not become what the program does.
+const REST: u32 = 3;
+
 /// Whether a snapshot is due when the state has come to `position`. `dead` are the finished files of the journal in which
 /// nothing is needed any more: they stay until both snapshots lie behind them, however little is written, so that what was
 /// forgotten does not stay on the disk.
@@ -27,7 +30,8 @@ pub(super) fn is_due(options: &Options, snapshots: &[Snapshot], position: Positi
     let grown = position.segment - last.map_or(1, |last| last.position.segment).min(position.segment);
     let is_grown = grown >= EVERY
         && grown.saturating_mul(options.segment) >= last.map_or(0, |last| last.length).saturating_mul(GROWTH);
-    let covered = snapshots.first().map_or(0, |oldest| oldest.position.segment);
+    // One alone frees nothing.
+    let covered = if let [oldest, _, ..] = snapshots { oldest.position.segment } else { 0 };
     let could_be_dropped = dead.iter().filter(|number| **number >= covered).count() as u64;
     let is_old = last.is_none_or(|last| options.is_old(last.taken, Clock::system().now()));
     is_grown || (grown > 0 && (could_be_dropped >= EVERY || (could_be_dropped > 0 && is_old)))
@@ -53,9 +57,9 @@ impl Patience {
         self.not_before = clock::instant().checked_add(pause);
     }
 
-    /// A try succeeded.
-    pub(super) fn succeeded(&mut self) {
-        *self = Self::default();
+    /// A try succeeded, and took so long.
+    pub(super) fn succeeded(&mut self, took: Duration) {
+        *self = Self { pause: None, not_before: clock::instant().checked_add(took * REST) };
     }
 }
 
@@ -75,7 +79,9 @@ mod tests {
             })
             .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);
-        patience.succeeded();
+        patience.succeeded(Duration::ZERO);
         assert!(patience.is_over());
+        patience.succeeded(Duration::from_secs(1));
+        assert!(!patience.is_over());
     }
 }

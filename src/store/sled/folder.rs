@@ -2,10 +2,11 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::store::StoreError;
 use crate::store::local::failed;
 
@@ -108,6 +109,30 @@ fn make(path: &Path) -> std::io::Result<()> {
 fn sync_parent(path: &Path) -> std::io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
+/// Whether there is enough room on a disk, asked for no oftener than is of use.
+#[derive(Default)]
+pub(super) struct Room(Mutex<Option<(Instant, bool)>>);
+
+/// How long an answer holds.
+const HOLDS: Duration = Duration::from_millis(100);
+
+impl Room {
+    /// Whether at least so many bytes are free.
+    pub(super) fn is_enough(&self, path: &Path, wanted: u64) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::instant();
+        if let Some((at, is_enough)) = *known
+            && is_enough
+            && now.duration_since(at) < HOLDS
+        {
+            return true;
+        }
+        let is_enough = room(path).is_none_or(|room| room >= wanted);
+        *known = Some((now, is_enough));
+        is_enough
+    }
 }
 
 /// The bytes that are free for us on the disk of a folder; none where the system does not say.

@@ -9,15 +9,57 @@ use std::sync::Arc;
 
 use super::journal::Position;
 use super::journal::record::{Location, Written};
+use super::stored::Stored;
 use crate::store::kv::Order;
 
-/// A value, with its place in the journal where it is long.
+/// From so many bytes on, a value that stays in the journal is let go of here as soon as it is durable there. What is shorter
+/// is asked for again before long, and takes little room.
+const LARGE: usize = 512;
+
+/// What a key takes beside its own bytes and those of its value: it is held twice until it is durable.
+const OVERHEAD: usize = 160;
+
+/// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    /// The value.
-    pub(super) bytes: Arc<[u8]>,
-    /// Where it is, if sled shall only know that.
-    pub(super) at: Option<Location>,
+pub(super) enum Value {
+    /// One that sled shall have.
+    Short(Vec<u8>),
+    /// One of which sled shall only know where in the journal it is.
+    Long(Location, Vec<u8>),
+    /// The same, no longer here.
+    There(Location),
+}
+
+impl Value {
+    fn new(bytes: Vec<u8>, at: Option<Location>) -> Self {
+        match at {
+            Some(at) => Self::Long(at, bytes),
+            None => Self::Short(bytes),
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Short(bytes) | Self::Long(_, bytes) => bytes.len(),
+            Self::There(_) => 0,
+        }
+    }
+
+    /// For a reader.
+    pub(super) fn read(&self) -> Stored {
+        match self {
+            Self::Short(bytes) | Self::Long(_, bytes) => Stored::Here(bytes.clone()),
+            Self::There(at) => Stored::There(*at),
+        }
+    }
+
+    /// For sled.
+    pub(super) fn store(&self) -> Stored {
+        match self {
+            Self::Short(bytes) => Stored::Here(bytes.clone()),
+            Self::Long(at, _) | Self::There(at) => Stored::There(*at),
+        }
+    }
 }
 
 /// What a layer knows of a key.
@@ -26,11 +68,11 @@ pub(super) struct Entry {
     /// Its value; none where it was removed.
     pub(super) value: Option<Value>,
     /// Whether nothing below knows the key.
-    is_lent: bool,
+    pub(super) is_new: bool,
 }
 
 /// A key with its value; none where it was removed.
-pub(super) type Known = (Vec<u8>, Option<Arc<[u8]>>);
+pub(super) type Known = (Vec<u8>, Option<Stored>);
 
 /// Keys and what became of them.
 pub(super) type Layer = BTreeMap<Vec<u8>, Entry>;
@@ -54,21 +96,29 @@ pub(super) struct Layers {
 impl Layers {
     /// Enters a change.
     pub(super) fn enter(&mut self, written: Written, at: Option<Location>) {
-        let Written { key, value, is_lent } = written;
-        let value = value.map(|(bytes, _)| Value { bytes: bytes.into(), at });
-        self.size += key.len() + value.as_ref().map_or(0, |value| value.bytes.len()) + 128;
+        let Written { key, value, is_new } = written;
+        let value = value.map(|(bytes, _)| Value::new(bytes, at));
+        self.size += key.len() + value.as_ref().map_or(0, Value::size) + OVERHEAD;
         let is_below = || self.lower.as_ref().is_some_and(|(lower, _)| lower.contains_key(&key));
-        let is_lent = self.upper.get(&key).map_or_else(|| is_lent && !is_below(), |known| known.is_lent);
-        let before = match value.is_none() && is_lent {
+        let is_new = self.upper.get(&key).map_or_else(|| is_new && !is_below(), |known| known.is_new);
+        let before = match value.is_none() && is_new {
             true => self.upper.remove(&key),
-            false => self.upper.insert(key.clone(), Entry { value, is_lent }),
+            false => self.upper.insert(key.clone(), Entry { value, is_new }),
         };
         self.undo.push((key, before));
     }
 
     /// What was entered is durable, and ends at `end` in the journal.
     pub(super) fn keep(&mut self, end: Position) {
-        self.undo.clear();
+        for (key, _) in self.undo.drain(..) {
+            let Some(Entry { value: Some(value), .. }) = self.upper.get_mut(&key) else { continue };
+            if let Value::Long(at, bytes) = value
+                && bytes.len() >= LARGE
+            {
+                self.size -= bytes.len();
+                *value = Value::There(*at);
+            }
+        }
         (self.kept, self.end) = (self.size, end);
     }
 
@@ -122,7 +172,7 @@ impl Layers {
         let mut with_value = 0;
         for (key, entry) in merge(upper, lower, order) {
             with_value += usize::from(entry.value.is_some());
-            found.push((key.clone(), entry.value.as_ref().map(|value| Arc::clone(&value.bytes))));
+            found.push((key.clone(), entry.value.as_ref().map(Value::read)));
             if with_value >= limit {
                 break;
             }
@@ -181,21 +231,25 @@ mod tests {
     use super::*;
 
     fn put(key: &str, value: &str) -> Written {
-        Written { key: key.into(), value: Some((value.into(), 0)), is_lent: false }
+        Written { key: key.into(), value: Some((value.into(), 0)), is_new: false }
     }
 
-    fn lend(key: &str) -> Written {
-        Written { is_lent: true, ..put(key, "") }
+    fn add(key: &str) -> Written {
+        Written { is_new: true, ..put(key, "") }
     }
 
     fn remove(key: &str) -> Written {
-        Written { key: key.into(), value: None, is_lent: false }
+        Written { key: key.into(), value: None, is_new: false }
     }
 
     fn shown(layers: &Layers, order: Order, limit: usize) -> Vec<String> {
         let page = layers.page(&(b"a".to_vec()..b"z".to_vec()), order, limit);
-        let show = |(key, value): (Vec<u8>, Option<Arc<[u8]>>)| {
-            let value = value.map_or("-".to_owned(), |value| String::from_utf8(value.to_vec()).unwrap());
+        let show = |(key, value): Known| {
+            let value = match value {
+                None => "-".to_owned(),
+                Some(Stored::Here(value)) => String::from_utf8(value).unwrap(),
+                Some(Stored::There(at)) => format!("at {}", at.offset),
+            };
             format!("{}={value}", String::from_utf8(key).unwrap())
         };
         page.into_iter().map(show).collect()
@@ -219,9 +273,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lent_leaves_no_trace() {
+    fn what_is_large_is_let_go_of_when_it_is_durable() {
+        let at = |offset| Some(Location { segment: 1, offset, length: 0, checksum: 0 });
+        let large = "x".repeat(LARGE);
         let mut layers = Layers::default();
-        layers.enter(lend("q"), None);
+        layers.enter(put("a", &large), at(7));
+        layers.enter(put("b", "short"), at(8));
+        assert_eq!(shown(&layers, Order::Forward, 9), [format!("a={large}"), "b=short".to_owned()]);
+        let before = layers.size();
+        layers.keep(Position::default());
+        assert_eq!(
+            (shown(&layers, Order::Forward, 9), before - layers.size()),
+            (vec!["a=at 7".into(), "b=short".into()], LARGE)
+        );
+        layers.enter(put("a", "new"), None);
+        layers.take_back();
+        assert_eq!(shown(&layers, Order::Forward, 9), ["a=at 7", "b=short"]);
+    }
+
+    #[test]
+    fn what_is_new_leaves_no_trace() {
+        let mut layers = Layers::default();
+        layers.enter(add("q"), None);
         layers.enter(put("q", "again"), None);
         layers.keep(Position::default());
         layers.enter(remove("q"), None);

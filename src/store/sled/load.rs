@@ -49,9 +49,16 @@ impl Acknowledged {
     pub(super) async fn missing_in(&self, store: &dyn Store) -> Vec<String> {
         let mut missing = Vec::new();
         for id in self.accepted.iter().chain(&self.decided) {
-            let Some(stored) = store.event(id).await.unwrap() else {
-                missing.push(format!("event {id}"));
-                continue;
+            let stored = match store.event(id).await {
+                Ok(Some(stored)) => stored,
+                Ok(None) => {
+                    missing.push(format!("event {id}"));
+                    continue;
+                }
+                Err(error) => {
+                    missing.push(format!("event {id}: {error}"));
+                    continue;
+                }
             };
             if self.decided.contains(id) && stored.decision.is_none() {
                 missing.push(format!("the decision on {id}"));

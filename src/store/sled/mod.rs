@@ -10,6 +10,8 @@
 //! Acknowledged is what the journal has made durable. Losing `state/`, or its tail, costs time and nothing else.
 
 mod applier;
+mod base;
+mod below;
 mod check;
 #[cfg(test)]
 mod crash;
@@ -19,7 +21,10 @@ mod journal;
 mod layers;
 #[cfg(test)]
 mod load;
+mod meta;
 mod open;
+mod packed;
+mod plan;
 #[cfg(test)]
 mod power;
 #[cfg(test)]
@@ -30,11 +35,13 @@ mod scan;
 mod slow;
 mod snapshot;
 mod state;
+mod stored;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod torn;
 mod usage;
+mod watch;
 
 use std::fs::File;
 use std::ops::Range;
@@ -46,9 +53,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::below::Below;
+use self::folder::Room;
 use self::journal::Journal;
-use self::layers::Layers;
-use self::state::{State, Stored};
+use self::layers::{Layers, Value};
+use self::state::State;
+use self::stored::Stored;
+use self::watch::Watch;
 use super::kv::{Batch, Kv, Order, Pair};
 use super::local::{Core, Local, failed};
 use super::{Store, StoreError, Usage};
@@ -68,6 +79,9 @@ fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreErro
     Ok(Arc::new(Local::start(core)))
 }
 
+/// How often to look whether the thread behind the writer has ended.
+const LOOK: Duration = Duration::from_millis(2);
+
 type Observer = Arc<dyn Fn(&Path, u64) + Send + Sync>;
 
 /// Sizes and paces.
@@ -85,6 +99,8 @@ struct Options {
     checked: u64,
     /// How much room must be left on the disk for anything new to be taken, in bytes.
     reserve: u64,
+    /// How long applying to sled may make no progress until it counts as hanging.
+    patience: Duration,
     /// Told of every file that was made durable, and up to which byte.
     observer: Option<Observer>,
 }
@@ -95,9 +111,10 @@ impl Default for Options {
             segment: 64 * 1024 * 1024,
             age: Duration::from_secs(24 * 3_600),
             layer: 8 * 1024 * 1024,
-            pace: Duration::from_millis(500),
+            pace: Duration::from_secs(2),
             checked: 200_000,
             reserve: 32 * 1024 * 1024,
+            patience: Duration::from_secs(60),
             observer: None,
         }
     }
@@ -137,6 +154,8 @@ struct Shared {
     state: State,
     layers: RwLock<Layers>,
     options: Options,
+    room: Room,
+    watch: Watch,
     /// Rung when there is something to apply, when something was applied, and at the end.
     bell: Condvar,
     bell_lock: Mutex<()>,
@@ -173,7 +192,7 @@ impl Shared {
 
     /// Whether the disk has more room than is kept for what is under way.
     fn has_reserve(&self) -> bool {
-        self.has_room_for(0)
+        self.room.is_enough(self.journal.folder(), self.options.reserve)
     }
 
     /// The same when so many more bytes are written.
@@ -195,14 +214,8 @@ impl Shared {
     /// What is stored under a key.
     fn find(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
         // From above to below: what moves meanwhile moves down.
-        let known = self.layers(|layers| {
-            let entry = layers.get(key)?;
-            Some(entry.value.as_ref().map(|value| Arc::clone(&value.bytes)))
-        });
-        match known {
-            Some(value) => Ok(value.map(|bytes| Stored::Here(bytes.to_vec()))),
-            None => self.state.get(key),
-        }
+        let known = self.layers(|layers| layers.get(key).map(|entry| entry.value.as_ref().map(Value::read)));
+        known.map_or_else(|| self.state.get(key), Ok)
     }
 
     /// The value that was found under a key. Between the two the value may have been moved or removed, and its file with it.
@@ -234,6 +247,19 @@ impl Shared {
     }
 }
 
+impl Journaled {
+    /// Waits for the thread behind the writer, unless it hangs.
+    fn end(&self, applier: JoinHandle<()>) -> Result<(), StoreError> {
+        while !applier.is_finished() {
+            if self.shared.watch.is_stuck() {
+                return Err(failed("closing", "the state hangs"));
+            }
+            self.shared.wait(LOOK);
+        }
+        applier.join().map_err(|_| failed("closing", "a thread panicked"))
+    }
+}
+
 impl Kv for Journaled {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.shared.check_open()?;
@@ -246,17 +272,8 @@ impl Kv for Journaled {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let above = self.shared.layers(|layers| layers.page(range, order, limit));
-        let above = above.into_iter().map(|(key, value)| (key, value.map(|bytes| Stored::Here(bytes.to_vec()))));
-        let mut below = Below {
-            state: &self.shared.state,
-            rest: range.clone(),
-            order,
-            limit,
-            page: Vec::new().into_iter(),
-            is_done: false,
-            error: None,
-        };
+        let above = self.shared.layers(|layers| layers.page(range, order, limit)).into_iter();
+        let mut below = Below::new(&self.shared.state, range, order, limit);
         let merged = layers::merge(above, &mut below, order);
         let found: Vec<_> = merged.filter_map(|(key, stored)| stored.map(|stored| (key, stored))).take(limit).collect();
         below.error.map_or(Ok(()), Err)?;
@@ -281,6 +298,9 @@ impl Kv for Journaled {
         shared.check_open()?;
         if shared.is(&shared.is_damaged) {
             return Err(failed("making a change durable", "the state is damaged; it is made anew at the next start"));
+        }
+        if shared.watch.is_stuck() {
+            return Err(failed("making a change durable", "the state hangs; the next start goes on from the journal"));
         }
         let end = match shared.journal.sync() {
             Ok(end) => end,
@@ -313,7 +333,7 @@ impl Kv for Journaled {
     }
 
     fn is_sound(&self) -> bool {
-        !self.shared.is(&self.shared.is_damaged)
+        !self.shared.is(&self.shared.is_damaged) && !self.shared.watch.is_stuck()
     }
 
     fn scattered(&self) -> Result<Vec<Vec<u8>>, StoreError> {
@@ -330,9 +350,12 @@ impl Kv for Journaled {
         self.shared.is_closing.store(true, Ordering::Release);
         self.shared.ring();
         let applier = self.applier.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let ended =
-            applier.map_or(Ok(()), |applier| applier.join().map_err(|_| failed("closing", "a thread panicked")));
+        let ended = applier.map_or(Ok(()), |applier| self.end(applier));
         self.shared.is_closed.store(true, Ordering::Release);
+        // A state that hangs would not let go either; the process that ends does.
+        if self.shared.watch.is_stuck() {
+            return ended;
+        }
         let closed = self.shared.state.close();
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         ended.and(closed)
@@ -346,41 +369,5 @@ impl Drop for Journaled {
         {
             tracing::error!(error = %error, "the store could not be closed in order");
         }
-    }
-}
-
-/// The keys of the state, page by page; ends at an error and keeps it.
-struct Below<'a> {
-    state: &'a State,
-    rest: Range<Vec<u8>>,
-    order: Order,
-    limit: usize,
-    page: std::vec::IntoIter<(Vec<u8>, Stored)>,
-    is_done: bool,
-    error: Option<StoreError>,
-}
-
-impl Iterator for Below<'_> {
-    type Item = (Vec<u8>, Option<Stored>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.page.len() == 0 && !self.is_done && !self.rest.is_empty() {
-            match self.state.page(&self.rest, self.order, self.limit) {
-                Ok(page) => {
-                    self.is_done = page.len() < self.limit;
-                    match (page.last(), self.order) {
-                        (Some((last, _)), Order::Forward) => self.rest.start = [last.as_slice(), &[0]].concat(),
-                        (Some((last, _)), Order::Reverse) => self.rest.end.clone_from(last),
-                        (None, _) => {}
-                    }
-                    self.page = page.into_iter();
-                }
-                Err(error) => {
-                    self.error = Some(error);
-                    self.is_done = true;
-                }
-            }
-        }
-        self.page.next().map(|(key, stored)| (key, Some(stored)))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
@@ -12,8 +13,12 @@ use super::journal::record::{self, Written};
 use super::journal::segment::{self, End, Records, Segment, damaged};
 use super::journal::{self, Journal, Position};
 use super::layers::Layers;
+use super::meta::Meta;
+use super::plan::Wanted;
 use super::snapshot::{self, Lines};
-use super::state::{Meta, State, Stored};
+use super::state::State;
+use super::stored::Stored;
+use super::watch::Watch;
 use super::{Journaled, Options, Shared, applier};
 use crate::store::StoreError;
 use crate::store::local::failed;
@@ -47,7 +52,18 @@ fn open_if(
         Some(state) => state,
         None => (rebuild(&parts, &segments)?, true),
     };
+    let is_halfway = state.is_halfway();
     let end = replay(&state, &segments, options)?;
+    let (state, end) = match is_halfway && !is_done(&state, options)? {
+        true => {
+            tracing::error!("the state has lost something");
+            state.close()?;
+            let state = rebuild(&parts, &segments)?;
+            let end = replay(&state, &segments, options)?;
+            (state, end)
+        }
+        false => (state, end),
+    };
     check(&state, &parts, &segments)?;
     let journal = Journal::open(&parts.journal, end, options, &segments)?;
     let shared = Arc::new(Shared {
@@ -55,6 +71,8 @@ fn open_if(
         state,
         layers: RwLock::new(Layers::default()),
         options: options.clone(),
+        room: folder::Room::default(),
+        watch: Watch::new(options.patience),
         bell: Condvar::new(),
         bell_lock: Mutex::new(()),
         is_closing: AtomicBool::new(false),
@@ -121,7 +139,7 @@ fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Opti
         return Ok(None);
     }
     let is_small = about.keys <= options.checked;
-    if is_small && !state.is_whole(|| true)? {
+    if is_small && about.towards.is_none() && !reads_whole(&state) {
         tracing::error!("the state has lost something");
         state.close()?;
         return Ok(None);
@@ -129,9 +147,32 @@ fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Opti
     Ok(Some((state, is_small)))
 }
 
-/// Every file that the state points at must be there. Asked when all is replayed: before that a state may point at values
-/// that were removed since.
+/// Whether the changes that were left half done came out as was noted before.
+fn is_done(state: &State, options: &Options) -> Result<bool, StoreError> {
+    let is_small = state.about().keys <= options.checked;
+    Ok(!state.is_halfway() && (!is_small || state.is_whole(|| true)?))
+}
+
+/// Whether the state is whole, as far as it can be read at all: some damage sled notices only then, with an error or a panic.
+fn reads_whole(state: &State) -> bool {
+    match catch_unwind(AssertUnwindSafe(|| state.is_whole(|| true))) {
+        Ok(Ok(is_whole)) => is_whole,
+        Ok(Err(error)) => {
+            tracing::error!(error = %error, "the state cannot be read through");
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Every file that the state points at must be there, and the journal must go as far as the snapshots do. Asked when all is
+/// replayed: before that a state may point at values that were removed since.
 fn check_needed(state: &State, parts: &Parts, segments: &[Segment]) -> Result<(), StoreError> {
+    let snapshots = snapshot::survey(&parts.snapshots)?;
+    if let Some(beyond) = snapshots.iter().rev().find(|snapshot| ends_before(segments, snapshot.position)) {
+        let path = beyond.path.display();
+        return Err(lost(&format!("the journal ends before something that is in the snapshot {path}")));
+    }
     let about = state.about();
     match about.live.keys().find(|number| segments.iter().all(|it| it.head.number != **number)) {
         Some(missing) => {
@@ -150,11 +191,10 @@ fn lost(what: &str) -> StoreError {
 /// Whether the journal goes on from where the state is. An error where the state knows more than the journal holds: then
 /// something was lost that nothing can bring back.
 fn reaches(about: &Meta, segments: &[Segment]) -> Result<bool, StoreError> {
-    let Position { segment, offset, .. } = about.position;
     let Some(last) = segments.last() else {
         return Err(lost("the journal is missing, and the state knows that there was one"));
     };
-    if segment > last.head.number || (segment == last.head.number && offset > last.length) {
+    if ends_before(segments, about.reach()) {
         let path = last.path.display();
         return Err(lost(&format!(
             "{path} at byte {}: it ends before something that was already applied",
@@ -162,6 +202,12 @@ fn reaches(about: &Meta, segments: &[Segment]) -> Result<bool, StoreError> {
         )));
     }
     Ok(goes_on_from(segments, about.position))
+}
+
+/// Whether the journal does not go as far as a position.
+fn ends_before(segments: &[Segment], at: Position) -> bool {
+    let Some(last) = segments.last() else { return true };
+    at.segment > last.head.number || (at.segment == last.head.number && at.offset > last.length)
 }
 
 /// Whether every segment from a position on is there.
@@ -210,7 +256,7 @@ pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, Stor
         return Err(StoreError::Corrupt { what });
     }
     let state = State::open(&parts.state)?;
-    state.apply(std::iter::empty(), start)?;
+    state.apply(std::iter::empty(), start, &|| ())?;
     begun(parts, state)
 }
 
@@ -248,19 +294,16 @@ fn load(state: &State, path: &Path, position: Position) -> Result<Result<u64, St
 }
 
 fn apply(state: &State, part: &mut BTreeMap<Vec<u8>, Option<Stored>>, position: Position) -> Result<(), StoreError> {
-    state.apply(std::mem::take(part).iter().map(|(key, stored)| (key, stored.clone())), position)
+    let part = std::mem::take(part);
+    let wanted = part.iter().map(|(key, stored)| Wanted { key, stored: stored.clone(), is_new: false });
+    state.apply(wanted, position, &|| ())
 }
 
 /// Applies what the journal holds beyond the state, and answers where it ends. A record that was not whole when everything
 /// stopped is cut off: it was never acknowledged.
 fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Option<Position>, StoreError> {
     let mut at = state.about().position;
-    if let Some(last) = segments.last() {
-        // What a killed process had written may not be durable yet, and the state must never know more than the journal.
-        let synced = File::options().write(true).open(&last.path).and_then(|file| file.sync_all());
-        synced.map_err(|error| failed(&format!("syncing {}", last.path.display()), error))?;
-        options.synced(&last.path, last.length);
-    }
+    sync_last(segments, options)?;
     let rest: Vec<&Segment> = segments.iter().filter(|it| it.head.number >= at.segment).collect();
     let mut part = BTreeMap::new();
     let mut records = 0_u64;
@@ -268,6 +311,9 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
         let is_last = index + 1 == rest.len();
         if index > 0 {
             at = Position { segment: segment.head.number, offset: segment::HEAD as u64, sequence: at.sequence };
+        }
+        if at == state.reach() && (state.is_halfway() || !part.is_empty()) {
+            apply(state, &mut part, at)?;
         }
         if index > 0 && segment.head.first != at.sequence {
             let why = format!("it begins with record {}, and {} is expected", segment.head.first, at.sequence);
@@ -287,7 +333,7 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
             };
             for Written { key, value, .. } in changes {
                 let stored = value.map(|(value, offset)| {
-                    let long = journal::long(segment.head.number, (place + offset) as u64, &value);
+                    let long = journal::long(segment.head.number, (place + offset) as u64, &key, &value);
                     long.map_or(Stored::Here(value), Stored::There)
                 });
                 part.insert(key, stored);
@@ -295,7 +341,7 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
             records += 1;
             at.offset = (place + record.length) as u64;
             at.sequence = record.sequence + 1;
-            if part.len() >= PART {
+            if part.len() >= PART || at == state.reach() {
                 apply(state, &mut part, at)?;
             }
         }
@@ -314,6 +360,15 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
         state.flush()?;
     }
     Ok((!segments.is_empty()).then_some(at))
+}
+
+/// What a killed process had written may not be durable yet, and the state must never know more than the journal.
+fn sync_last(segments: &[Segment], options: &Options) -> Result<(), StoreError> {
+    let Some(last) = segments.last() else { return Ok(()) };
+    let synced = File::options().write(true).open(&last.path).and_then(|file| file.sync_all());
+    synced.map_err(|error| failed(&format!("syncing {}", last.path.display()), error))?;
+    options.synced(&last.path, last.length);
+    Ok(())
 }
 
 fn cut(path: &Path, length: u64, was: u64) -> Result<(), StoreError> {

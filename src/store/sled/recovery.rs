@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::folder::Parts;
 use super::journal::segment;
-use super::state::Stored;
+use super::stored::Stored;
 use super::tests::{Folder, tiny};
 use super::{open, snapshot};
 use crate::store::StoreError;

@@ -16,7 +16,7 @@ use super::state::State;
 use super::{open, snapshot};
 use crate::store::StoreError;
 use crate::store::kv::{Batch, Kv};
-use crate::store::local::{failed, kind_of, mend};
+use crate::store::local::{failed, kind_of, mend, send_of};
 
 /// What was done and what is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -40,7 +40,7 @@ pub fn salvage(path: &Path) -> Result<Salvaged, StoreError> {
     let snapshots = snapshot::survey(&parts.snapshots)?.iter().map(|it| it.position).collect();
     let mut salvage = Salvage { parts: &parts, snapshots, done: Salvaged::default(), copies: path.join("salvaged") };
     let applied = State::open(&parts.state).ok().and_then(|state| {
-        let applied = state.about().position.sequence;
+        let applied = state.about().reach().sequence;
         state.close().is_ok().then_some(applied)
     });
     let end = salvage.mend_journal()?;
@@ -66,10 +66,12 @@ fn drop_unreadable(opened: &super::Journaled, done: &mut Salvaged) -> Result<(),
         match opened.shared.value(stored) {
             Ok(_) => {}
             Err(StoreError::Corrupt { .. }) => {
-                if !matches!(key.first(), Some(b'e' | b's')) {
+                let send = send_of(&key);
+                if send.is_none() && !matches!(key.first(), Some(b'e' | b's')) {
                     done.lost.push(format!("a record of kind `{}`", kind_of(&key)));
                 }
                 batch.remove(key);
+                send.into_iter().for_each(|send| batch.remove(send));
             }
             Err(error) => return Err(error),
         }

@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, Builder, JoinHandle};
+use std::time::Duration;
 
 use super::Shared;
 use super::check::{Report, check_records};
@@ -13,6 +14,9 @@ use super::journal::segment;
 
 /// How many bytes are read before each rest, about.
 const PART: u64 = 8 * 1024 * 1024;
+
+/// … which takes so long at most.
+const REST: Duration = Duration::from_millis(500);
 
 /// Starts the thread; none where it cannot be had.
 pub(super) fn start(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
@@ -24,7 +28,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
 fn run(shared: &Shared) {
     for (number, length) in shared.journal.sealed() {
         for _ in 0..=length / PART {
-            thread::sleep(shared.options.pace);
+            thread::sleep(shared.options.pace.min(REST));
             if shared.is(&shared.is_closing) {
                 return;
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::tests::{Folder, tiny};
 use super::{Observer, Options};
-use crate::store::Store;
 use crate::store::conformance::sample::{LEASE, at, decision, event};
+use crate::store::{Accepted, Store};
 
 /// Holds up everything that is made durable, until it is let go.
 fn gate(is_shut: &Arc<AtomicBool>) -> Observer {
@@ -51,6 +51,36 @@ async fn an_acknowledgement_waits_for_the_disk_and_reading_does_not() {
     is_shut.store(false, Ordering::SeqCst);
     waiting.await.unwrap();
     assert!(answered.lock().unwrap().iter().all(Result::is_ok));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_hangs_ends_the_store_and_loses_nothing() {
+    let (folder, is_shut) = (Folder::new(), Arc::new(AtomicBool::new(false)));
+    let hang = gate(&is_shut);
+    let observer: Observer = Arc::new(move |path, length| {
+        if path.ends_with("state/db") {
+            hang(path, length);
+        }
+    });
+    let options = Options { observer: Some(observer), patience: Duration::from_millis(50), ..tiny() };
+    let store = super::open_with(&folder.path(), &options).unwrap();
+    store.accept(event("1", "1")).await.unwrap();
+    is_shut.store(true, Ordering::SeqCst);
+    // Acknowledged or not, as it comes: there must be something to apply.
+    let _ = store.accept(event("2", "2")).await;
+    while !store.is_broken() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(store.accept(event("3", "3")).await.is_err());
+    assert!(store.event(&event("1", "1").id).await.unwrap().is_some());
+    assert!(store.close().await.is_err());
+    // A process would have ended here.
+    is_shut.store(false, Ordering::SeqCst);
+    drop(store);
+    let store = super::open(&folder.path()).unwrap();
+    assert!(store.event(&event("1", "1").id).await.unwrap().is_some());
+    assert_eq!(store.accept(event("1", "1")).await.unwrap(), Accepted::Duplicate);
+    store.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::journal::Position;
-use super::state::{State, Stored};
+use super::state::State;
+use super::stored::Stored;
 use crate::clock::Clock;
 use crate::store::StoreError;
 use crate::store::local::{Content, Line, failed};
@@ -79,7 +80,8 @@ pub(super) fn take(
     options: &Options,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Option<Snapshot>, StoreError> {
-    let position = state.about().position;
+    // Not what was only applied: sled may take that back while this is being written.
+    let position = state.about_durable().position;
     let path = folder.join(format!("{:020}.jsonl.gz", position.sequence));
     let unfinished = Unfinished(folder.join(UNFINISHED));
     let writing = |error: std::io::Error| failed(&format!("writing the snapshot {}", path.display()), error);
@@ -172,11 +174,19 @@ impl Lines {
         Ok(Self { reader, position: first.position, read: 0, is_done: false })
     }
 
+    /// Nothing may follow. The checksum of the whole file is compared only when it is read to its end.
+    fn check_end(&mut self) -> Result<(), String> {
+        let rest = self.reader.fill_buf().map_err(|error| error.to_string())?;
+        if rest.is_empty() { Ok(()) } else { Err("something follows its last line".to_owned()) }
+    }
+
     fn parse(&mut self, line: &str) -> Result<Option<(Vec<u8>, Stored)>, String> {
         if let Ok(last) = serde_json::from_str::<Last>(line) {
             self.is_done = true;
-            let fits = last.lines == self.read;
-            return if fits { Ok(None) } else { Err(format!("{} of {} lines are there", self.read, last.lines)) };
+            if last.lines != self.read {
+                return Err(format!("{} of {} lines are there", self.read, last.lines));
+            }
+            return self.check_end().map(|()| None);
         }
         self.read += 1;
         let line: Line = serde_json::from_str(line).map_err(|_| format!("line {} is damaged", self.read + 1))?;

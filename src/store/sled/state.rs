@@ -2,127 +2,36 @@
 //! journal has been applied. It can be made anew from the journal, and a running sum tells when it must be: sled goes on
 //! after damage in the middle of its file as if nothing had been there.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread::sleep;
+use std::thread;
 use std::time::Duration;
 
-use ::sled::{Batch, Config, Db, Error, IVec, Mode};
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
-
+use super::base::{self, Open, unreadable};
 use super::journal::Position;
-use super::journal::record::Location;
+use super::meta::Meta;
+use super::packed;
+use super::plan::{Wanted, pause_after, plan};
+use super::stored::Stored;
 use crate::store::StoreError;
 use crate::store::kv::Order;
 use crate::store::local::failed;
-
-/// Pages kept in memory, in bytes. sled's own default is a gigabyte.
-const CACHE: u64 = 64 * 1024 * 1024;
+use ::sled::IVec;
 
 /// The key of [`Meta`]: before all others.
 const META: &[u8] = &[0];
 
-const HERE: u8 = 0;
-const THERE: u8 = 1;
+/// After so many bytes sled writes what it holds, so that it never has many buffers under way; see [`base`].
+const BURST: usize = 1024 * 1024;
 
-/// How many keys are changed in one step. Each step is whole by itself; readers wait for one step at most.
-const STEP: usize = 64;
-
-/// What is stored under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    /// The value.
-    Here(Vec<u8>),
-    /// Where in the journal it is.
-    There(Location),
-}
-
-impl Stored {
-    fn write(&self) -> Vec<u8> {
-        match self {
-            Self::Here(value) => [&[HERE], value.as_slice()].concat(),
-            Self::There(at) => {
-                let (segment, offset) = (at.segment.to_le_bytes(), at.offset.to_le_bytes());
-                let (length, checksum) = (at.length.to_le_bytes(), at.checksum.to_le_bytes());
-                [&[THERE], segment.as_slice(), &offset, &length, &checksum].concat()
-            }
-        }
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, StoreError> {
-        let there = |bytes: &[u8]| {
-            let (segment, rest) = bytes.split_first_chunk::<8>()?;
-            let (offset, rest) = rest.split_first_chunk::<8>()?;
-            let (length, rest) = rest.split_first_chunk::<4>()?;
-            let checksum: &[u8; 4] = rest.try_into().ok()?;
-            Some(Location {
-                segment: u64::from_le_bytes(*segment),
-                offset: u64::from_le_bytes(*offset),
-                length: u32::from_le_bytes(*length),
-                checksum: u32::from_le_bytes(*checksum),
-            })
-        };
-        let stored = match bytes.split_first() {
-            Some((&HERE, value)) => Some(Self::Here(value.to_vec())),
-            Some((&THERE, bytes)) => there(bytes).map(Self::There),
-            _ => None,
-        };
-        stored.ok_or_else(|| StoreError::Corrupt { what: "a value of the state has an unknown form".to_owned() })
-    }
-}
-
-/// What the state says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Meta {
-    /// What of the journal has been applied.
-    pub(super) position: Position,
-    /// How many keys there are.
-    pub(super) keys: u64,
-    /// The sum of the digests of all keys with their values.
-    pub(super) sum: u64,
-    /// How many bytes of each segment are still pointed at.
-    pub(super) live: BTreeMap<u64, u64>,
-}
-
-impl Meta {
-    fn count(&mut self, key: &[u8], stored: &[u8], sign: bool) {
-        let digest = digest(key, stored);
-        let segment = match Stored::read(stored) {
-            Ok(Stored::There(at)) => Some((at.segment, u64::from(at.length))),
-            _ => None,
-        };
-        if sign {
-            (self.keys, self.sum) = (self.keys + 1, self.sum.wrapping_add(digest));
-        } else {
-            (self.keys, self.sum) = (self.keys.saturating_sub(1), self.sum.wrapping_sub(digest));
-        }
-        let Some((segment, length)) = segment else { return };
-        let live = self.live.entry(segment).or_default();
-        *live = if sign { *live + length } else { live.saturating_sub(length) };
-        if *live == 0 {
-            self.live.remove(&segment);
-        }
-    }
-}
-
-fn digest(key: &[u8], stored: &[u8]) -> u64 {
-    // The length of the key keeps key and value apart.
-    xxh3_64(key).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ xxh3_64(stored)
-}
-
-/// A key with what was and what will be stored under it.
-type Seen<'a> = (&'a [u8], Option<IVec>, Option<Vec<u8>>);
+/// How long a check waits for what was left half done.
+const WAIT: Duration = Duration::from_millis(10);
 
 /// The state, open. Changed by one thread, read by all.
 pub(super) struct State {
     folder: PathBuf,
-    open: RwLock<Option<Open>>,
+    open: RwLock<Option<Arc<Open>>>,
     meta: Mutex<Meta>,
     /// The same as it was when everything was last durable.
     durable: Mutex<Meta>,
@@ -130,27 +39,20 @@ pub(super) struct State {
     check: Mutex<Option<(Vec<u8>, Meta)>>,
 }
 
-#[derive(Clone)]
-struct Open {
-    db: Db,
-    /// sled's own file: its `flush` hands pages to the device without the metadata that a power cut would need.
-    file: Arc<File>,
-}
-
 impl State {
     /// Opens the state in a folder, which is made if it is not there. Everything that sled cannot read is an error, also
     /// where it panics.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let open = open(folder)?;
+        let open = base::open(folder)?;
         let stored = open.db.get(META).map_err(|error| failed("reading the state", error))?;
         let meta = match &stored {
-            Some(bytes) => serde_json::from_slice(bytes).map_err(|_| unreadable(folder, "its head is damaged"))?,
+            Some(bytes) => Meta::read(bytes).map_err(|why| unreadable(folder, why))?,
             None if open.db.is_empty() => Meta::default(),
             None => return Err(unreadable(folder, "it has no head")),
         };
         let durable = Mutex::new(meta.clone());
         let (meta, check) = (Mutex::new(meta), Mutex::new(None));
-        Ok(Self { folder: folder.to_owned(), open: RwLock::new(Some(open)), meta, durable, check })
+        Ok(Self { folder: folder.to_owned(), open: RwLock::new(Some(Arc::new(open))), meta, durable, check })
     }
 
     /// Opens sled again after it failed; what was not yet durable is undone. False where more than that is gone.
@@ -158,17 +60,17 @@ impl State {
         let mut check = self.check();
         let mut held = self.open.write().unwrap_or_else(PoisonError::into_inner);
         *held = None;
-        let open = open(&self.folder)?;
+        let open = base::open(&self.folder)?;
         let stored = open.db.get(META).map_err(|error| failed("reading the state", error))?;
-        let meta: Meta = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let meta = stored.and_then(|bytes| Meta::read(&bytes).ok()).unwrap_or_default();
         let is_whole = meta.position >= self.about_durable().position;
         // A check that has begun begins again.
         *check = check.is_some().then(|| (META.to_vec(), Meta::default()));
-        (*self.meta(), *held) = (meta, Some(open));
+        (*self.meta(), *held) = (meta, Some(Arc::new(open)));
         Ok(is_whole)
     }
 
-    fn sled(&self) -> Result<Open, StoreError> {
+    fn sled(&self) -> Result<Arc<Open>, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         // Nobody is told that the store is closed: it is opened again before long.
         open.clone().ok_or_else(|| failed("reading the state", "it failed, and could not be opened again yet"))
@@ -194,8 +96,15 @@ impl State {
 
     /// What is stored under a key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        let value = self.sled()?.db.get(key).map_err(|error| failed("reading the state", error))?;
-        value.map(|bytes| Stored::read(&bytes)).transpose()
+        if !self.meta().has_kind(key) {
+            return Ok(None);
+        }
+        let open = self.sled()?;
+        let get = |key: &[u8]| open.db.get(key).map_err(|error| failed("reading the state", error));
+        match packed::home(key) {
+            None => get(key)?.map(|bytes| Stored::read(&bytes)).transpose(),
+            Some(home) => get(&home)?.map_or(Ok(None), |bytes| packed::find(&bytes, key)),
+        }
     }
 
     /// At most `limit` keys of a range.
@@ -205,15 +114,28 @@ impl State {
         order: Order,
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, Stored)>, StoreError> {
-        let pair = |found: ::sled::Result<(IVec, IVec)>| {
-            let (key, value) = found.map_err(|error| failed("reading the state", error))?;
-            Ok((key.to_vec(), Stored::read(&value)?))
-        };
-        let pairs = self.sled()?.db.range(range.clone());
-        match order {
-            Order::Forward => pairs.take(limit).map(pair).collect(),
-            Order::Reverse => pairs.rev().take(limit).map(pair).collect(),
+        if !self.meta().has_kind_in(range) {
+            return Ok(Vec::new());
         }
+        let unpack = |found: ::sled::Result<(IVec, IVec)>| {
+            let (key, value) = found.map_err(|error| failed("reading the state", error))?;
+            let mut pairs = packed::unpack(&key, &value)?;
+            pairs.retain(|(key, _)| range.contains(key));
+            if order == Order::Reverse {
+                pairs.reverse();
+            }
+            Ok(pairs)
+        };
+        let start = packed::home(&range.start).map_or(range.start.clone(), |home| home.to_vec());
+        let mut pairs = self.sled()?.db.range(start..range.end.clone());
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let next = if order == Order::Forward { pairs.next() } else { pairs.next_back() };
+            let Some(next) = next else { break };
+            found.extend(unpack(next)?);
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// Every key, page by page.
@@ -236,55 +158,80 @@ impl State {
         })
     }
 
-    /// Applies changes, after which the journal counts as applied up to `position`. In steps, each whole by itself: what a
-    /// crash leaves undone is done again, and doing it twice does no harm.
+    /// Applies changes, after which the journal counts as applied up to `position`. Key by key, because sled lets nobody read
+    /// while it makes several changes as one. What the state will say of itself in the end is noted before: what a crash
+    /// leaves half done is done again from the journal, and then it is known what must have come out. `pause` is called
+    /// again and again meanwhile.
     pub(super) fn apply<'a>(
         &self,
-        changes: impl Iterator<Item = (&'a Vec<u8>, Option<Stored>)>,
+        changes: impl Iterator<Item = Wanted<'a>>,
         position: Position,
+        pause: &dyn Fn(),
     ) -> Result<(), StoreError> {
-        let db = self.sled()?.db;
-        let mut changes = changes.peekable();
-        loop {
-            let mut check = self.check.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut meta = self.about();
-            let mut batch = Batch::default();
-            let mut seen: Vec<Seen<'_>> = Vec::new();
-            for (key, stored) in changes.by_ref().take(STEP) {
-                let old = db.get(key).map_err(|error| failed("changing the state", error))?;
-                let new = stored.map(|stored| stored.write());
-                match &new {
-                    Some(new) => batch.insert(key.as_slice(), new.as_slice()),
-                    None => batch.remove(key.as_slice()),
-                }
-                seen.push((key, old, new));
-            }
-            let count = |meta: &mut Meta, (key, old, new): &Seen<'_>| {
-                old.iter().for_each(|old| meta.count(key, old, false));
-                new.iter().for_each(|new| meta.count(key, new, true));
-            };
-            seen.iter().for_each(|change| count(&mut meta, change));
-            let is_last = changes.peek().is_none();
-            if is_last {
-                meta.position = position;
-            }
-            let written = serde_json::to_vec(&meta).map_err(|error| failed("changing the state", error))?;
-            batch.insert(META, written);
-            db.apply_batch(batch).map_err(|error| failed("changing the state", error))?;
-            *self.meta() = meta;
-            if let Some((passed, so_far)) = check.as_mut() {
-                seen.iter().filter(|(key, ..)| *key <= passed.as_slice()).for_each(|change| count(so_far, change));
-            }
-            if is_last {
-                return Ok(());
-            }
+        let writing = |error| failed("changing the state", error);
+        let mut check = self.check();
+        let mut before = self.about();
+        if before.position >= position && position != Position::default() {
+            return Ok(());
         }
+        let open = self.sled()?;
+        let db = &open.db;
+        let (planned, mut after) = match before.towards.take() {
+            Some(after) => (plan(db, changes, None, pause)?, *after),
+            None => {
+                let mut after = before.clone();
+                after.position = position;
+                let planned = plan(db, changes, Some(&mut after), pause)?;
+                before.towards = Some(Box::new(after.clone()));
+                db.insert(META, before.write()?).map_err(writing)?;
+                (planned, after)
+            }
+        };
+        let mut under_way = 0;
+        for (index, (key, new)) in planned.into_iter().enumerate() {
+            under_way += key.len() + new.as_ref().map_or(0, |new| new.len());
+            let old = match new.clone() {
+                Some(new) => db.insert(&key, new),
+                None => db.remove(&key),
+            };
+            let old = old.map_err(writing)?;
+            if let Some((_, so_far)) = check.as_mut().filter(|(passed, _)| key.as_ref() <= passed.as_slice()) {
+                old.iter().for_each(|old| so_far.count(&key, old, false));
+                new.iter().for_each(|new| so_far.count(&key, new, true));
+            }
+            if under_way >= BURST {
+                db.flush().map_err(writing)?;
+                under_way = 0;
+            }
+            pause_after(index + 1, pause);
+        }
+        if after.position == position {
+            db.insert(META, after.write()?).map_err(writing)?;
+            *self.meta() = after;
+        }
+        Ok(())
+    }
+
+    /// The place in the journal behind everything that sled may know of.
+    pub(super) fn reach(&self) -> Position {
+        self.meta().reach()
+    }
+
+    /// Whether changes were left half done. Until they are done again, nothing can be said of the whole.
+    pub(super) fn is_halfway(&self) -> bool {
+        self.meta().towards.is_some()
     }
 
     /// Returns when what was applied survives a power cut.
     pub(super) fn flush(&self) -> Result<PathBuf, StoreError> {
+        self.flush_and(&|| ())
+    }
+
+    /// The same, telling when sled has done its part and the disk is waited for.
+    pub(super) fn flush_and(&self, sled_is_done: &dyn Fn()) -> Result<PathBuf, StoreError> {
         let (open, about) = (self.sled()?, self.about());
         open.db.flush().map_err(|error| failed("flushing the state", error))?;
+        sled_is_done();
         open.file.sync_data().map_err(|error| failed("syncing the file of the state", error))?;
         *self.durable() = about;
         Ok(self.folder.join("db"))
@@ -307,6 +254,12 @@ impl State {
                 Some(key) => *passed = key.to_vec(),
                 None => {
                     let meta = self.about();
+                    if meta.towards.is_some() {
+                        // Done again before long, after sled failed.
+                        drop(check);
+                        thread::sleep(WAIT);
+                        continue;
+                    }
                     let is_whole = (seen.keys, seen.sum) == (meta.keys, meta.sum);
                     *check = None;
                     return Ok(is_whole);
@@ -327,61 +280,4 @@ impl State {
         self.open.write().unwrap_or_else(PoisonError::into_inner).take();
         flushed.map(drop)
     }
-}
-
-/// How often, and at what distance, sled's own lock is asked for again: the threads of a database that was just closed in
-/// this process let go of it a little later.
-const TRIES: u32 = 80;
-const DISTANCE: Duration = Duration::from_millis(25);
-
-fn open(folder: &Path) -> Result<Open, StoreError> {
-    fs::create_dir_all(folder).map_err(|error| failed(&format!("making the folder {}", folder.display()), error))?;
-    tidy(folder)?;
-    let db = open_db(folder)?;
-    let durable = || {
-        File::open(folder)?.sync_all()?;
-        OpenOptions::new().read(true).write(true).open(folder.join("db"))
-    };
-    let file = durable().map_err(|error| failed(&format!("syncing the folder {}", folder.display()), error))?;
-    Ok(Open { db, file: Arc::new(file) })
-}
-
-fn open_db(folder: &Path) -> Result<Db, StoreError> {
-    let mut tries = 0;
-    loop {
-        let config = Config::new().path(folder).cache_capacity(CACHE).mode(Mode::HighThroughput).flush_every_ms(None);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => return Ok(db),
-            Ok(Err(Error::Io(error))) if error.to_string().contains("could not acquire lock") && tries < TRIES => {
-                tries += 1;
-                sleep(DISTANCE);
-            }
-            // What the disk refuses is not damage, and making the state anew would not help.
-            Ok(Err(Error::Io(error))) if error.kind() != ErrorKind::UnexpectedEof => {
-                return Err(failed(&format!("opening the state in {}", folder.display()), error));
-            }
-            Ok(Err(error)) => return Err(unreadable(folder, &error.to_string())),
-            Err(_) => return Err(unreadable(folder, "sled panicked while it was opened")),
-        }
-    }
-}
-
-/// Removes unfinished snapshots of sled: it would take one for the newest.
-fn tidy(folder: &Path) -> Result<(), StoreError> {
-    let remove = || {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with("snap.") && name.ends_with(".generating") {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok::<(), std::io::Error>(())
-    };
-    remove().map_err(|error| failed(&format!("removing unfinished snapshots in {}", folder.display()), error))
-}
-
-fn unreadable(folder: &Path, why: &str) -> StoreError {
-    StoreError::Corrupt { what: format!("the state in {}: {why}", folder.display()) }
 }

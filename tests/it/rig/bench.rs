@@ -137,8 +137,8 @@ impl Bench {
     /// Decides what waits; which events they were.
     pub(crate) async fn decide(&self) -> Vec<EventId> {
         let mut decided = Vec::new();
-        while let Step::Did(id) = pipeline::decide(&self.engine).await.unwrap() {
-            decided.push(id);
+        while let Step::Did(ids) = pipeline::decide(&self.engine).await.unwrap() {
+            decided.extend(ids);
         }
         decided
     }

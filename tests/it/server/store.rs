@@ -100,8 +100,17 @@ impl Store for Moody {
         self.store.events(query).await
     }
 
-    async fn claim_event(&self, now: Timestamp, lease: SignedDuration) -> Result<Option<EventClaim>, StoreError> {
-        self.store.claim_event(now, lease).await
+    async fn claim_events(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        most: usize,
+    ) -> Result<Vec<EventClaim>, StoreError> {
+        self.store.claim_events(now, lease, most).await
+    }
+
+    async fn give_back(&self, claim: &EventClaim) -> Result<(), StoreError> {
+        self.store.give_back(claim).await
     }
 
     async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError> {
@@ -162,6 +171,9 @@ impl Store for Moody {
     }
     async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
         self.store.curbs(lane, windows).await
+    }
+    async fn standing(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+        self.store.standing(lane, windows).await
     }
     async fn controls(&self) -> Result<Vec<Control>, StoreError> {
         self.store.controls().await

@@ -51,7 +51,7 @@ fn mistakes(all: &[Mail]) -> Vec<String> {
         }));
         let verdict = verdict_of(&facts, &GuardSettings::default());
         let codes = |result: &str| -> Vec<String> {
-            verdict.steps.iter().filter(|step| step.result == result).map(|step| step.code.clone()).collect()
+            verdict.steps.iter().filter(|step| step.result == result).map(|step| step.code.to_string()).collect()
         };
         let (blocks, suspects) = (codes("block"), codes("suspect"));
         let is_right =

@@ -95,7 +95,7 @@ fn a_selection_of_headers_shows_no_person() {
         let facts = facts(json!({ "conversation": { "channel": channel }, "message": message }));
         let verdict = verdict_of(&facts, &GuardSettings::default());
         let step = verdict.steps.iter().find(|step| step.code == "headers").unwrap();
-        assert_eq!((step.result.as_str(), verdict.is_suspect()), (result, result == "suspect"), "{what}: {}", step.saw);
+        assert_eq!((&*step.result, verdict.is_suspect()), (result, result == "suspect"), "{what}: {}", step.saw);
     }
     let mut play = Play::new("  - name: a\n    once: { per: event }\n    do: [{ reply: { text: x } }]");
     let mail = json!({ "conversation": { "channel": "email" }, "message": { "text": "x", "headers": {} } });

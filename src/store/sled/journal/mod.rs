@@ -88,7 +88,10 @@ impl Journal {
         let written = record::write(&mut tail.pending, next, batch);
         tail.next += 1;
         written.into_iter().map(move |written| {
-            let at = written.value.as_ref().and_then(|(value, place)| long(segment, start + *place as u64, value));
+            let at = written
+                .value
+                .as_ref()
+                .and_then(|(value, place)| long(segment, start + *place as u64, &written.key, value));
             (written, at)
         })
     }
@@ -235,8 +238,8 @@ impl Reader {
 }
 
 /// Where a value is, if it is long enough to stay in the journal.
-pub(super) fn long(segment: u64, offset: u64, value: &[u8]) -> Option<Location> {
-    (value.len() > record::SHORT).then(|| Location {
+pub(super) fn long(segment: u64, offset: u64, key: &[u8], value: &[u8]) -> Option<Location> {
+    record::is_long(key, value).then(|| Location {
         segment,
         offset,
         length: u32::try_from(value.len()).unwrap_or(u32::MAX),

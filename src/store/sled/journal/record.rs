@@ -16,6 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::store::kv::{Batch, Change};
+use crate::store::sled::packed;
 
 /// The bytes before the body.
 pub(in crate::store::sled) const HEAD: usize = 20;
@@ -24,7 +25,15 @@ pub(in crate::store::sled) const HEAD: usize = 20;
 const LONGEST: usize = 512 * 1024 * 1024;
 
 /// Values up to this many bytes are kept in sled itself; longer ones stay in the journal, and sled knows where.
-pub(in crate::store::sled) const SHORT: usize = 512;
+const SHORT: usize = 512;
+
+/// … and up to this many where sled has many keys as one: sled puts what becomes too long into files that it never syncs.
+const SHORT_PACKED: usize = 32;
+
+/// Whether a value stays in the journal.
+pub(in crate::store::sled) fn is_long(key: &[u8], value: &[u8]) -> bool {
+    value.len() > if packed::home(key).is_some() { SHORT_PACKED } else { SHORT }
+}
 
 const PUT: u8 = 1;
 const REMOVE: u8 = 2;
@@ -49,8 +58,8 @@ pub(in crate::store::sled) struct Written {
     pub(in crate::store::sled) key: Vec<u8>,
     /// Its value with the place of its first byte from the start of the record; none where the key is removed.
     pub(in crate::store::sled) value: Option<(Vec<u8>, usize)>,
-    /// Whether the key was not there before and will not stay.
-    pub(in crate::store::sled) is_lent: bool,
+    /// Whether the key was not there before.
+    pub(in crate::store::sled) is_new: bool,
 }
 
 /// Adds a record to `bytes`, which are written together and begin where everything is durable, and answers what it holds.
@@ -62,17 +71,17 @@ pub(in crate::store::sled) fn write(bytes: &mut Vec<u8>, sequence: u64, batch: B
         bytes.push(if change == Change::Remove { REMOVE } else { PUT });
         bytes.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
         bytes.extend_from_slice(&key);
-        let is_lent = matches!(change, Change::Lend(_));
+        let is_new = matches!(change, Change::New(_));
         let value = match change {
             Change::Remove => None,
-            Change::Put(value) | Change::Lend(value) => {
+            Change::Put(value) | Change::New(value) => {
                 bytes.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
                 let place = bytes.len() - start;
                 bytes.extend_from_slice(&value);
                 Some((value, place))
             }
         };
-        written.push(Written { key, value, is_lent });
+        written.push(Written { key, value, is_new });
     }
     let length = bytes.len() - start - HEAD;
     if let Some(record) = bytes.get_mut(start..) {
@@ -161,7 +170,7 @@ pub(in crate::store::sled) fn changes(body: &[u8]) -> Option<Vec<Written>> {
             }
             _ => return None,
         };
-        found.push(Written { key: key.to_vec(), value, is_lent: false });
+        found.push(Written { key: key.to_vec(), value, is_new: false });
     }
     Some(found)
 }
@@ -178,7 +187,7 @@ mod tests {
         let mut batch = Batch::default();
         batch.put(b"a".to_vec(), b"one".to_vec());
         batch.remove(b"b".to_vec());
-        batch.lend(b"c".to_vec(), Vec::new());
+        batch.add(b"c".to_vec(), Vec::new());
         batch
     }
 
