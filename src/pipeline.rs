@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use crate::engine::{Engine, Source};
 use crate::journey;
-use crate::model::{AccountName, Delivery, Event, EventId, SendId, SendState};
+use crate::model::{AccountName, Decision, Delivery, Event, EventId, SendId, SendState};
 use crate::outbox::{self, Priority, Remedy, Turn};
 use crate::provider::Polled;
 use crate::signature::{self, Answer, Rejected, Rejection};
@@ -104,8 +104,11 @@ async fn decide_alone(engine: &Engine, claim: &EventClaim) -> Result<EventId, St
     match AssertUnwindSafe(decide_claimed(engine, claim)).catch_unwind().await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            // Where the store cannot take it back either, the lease ends by itself.
-            let _ = engine.store.give_back(claim).await;
+            // What cannot be read would be claimed again at once, before all others, and for ever.
+            if !matches!(error, StoreError::Corrupt { .. }) {
+                // Where the store cannot take it back either, the lease ends by itself.
+                let _ = engine.store.give_back(claim).await;
+            }
             return Err(error);
         }
         Err(_) => tracing::error!(event = %claim.event.id, "deciding panicked; the event is taken up again later"),
@@ -117,14 +120,22 @@ async fn decide_claimed(engine: &Engine, claim: &EventClaim) -> Result<(), Store
     let decision = journey::decide(engine, claim).await?;
     let decision = journey::fold(engine, &claim.event, decision);
     let summary = journey::Summary::of(claim, &decision);
-    // What waits in the lane may be the account's, whomever the new sends go through.
-    let concerned = decision.sends.iter().map(|send| &send.account).chain([&claim.event.account]);
-    let accounts: BTreeSet<AccountName> = concerned.cloned().collect();
+    let accounts = concerned(&decision, &claim.event.account);
     if engine.store.commit_decision(claim, decision).await? == Commit::Done {
         summary.report(&engine.failures);
         engine.wake_senders(&accounts);
     }
     Ok(())
+}
+
+/// The accounts that may have something to send now: those of the new sends, and the one of the conversation, whose sends
+/// may have waited for the decision. None stands for all: in a lane that was only set free sends of any account may wait.
+fn concerned(decision: &Decision, own: &AccountName) -> BTreeSet<AccountName> {
+    let mut accounts: BTreeSet<AccountName> = decision.sends.iter().map(|send| send.account.clone()).collect();
+    if !accounts.is_empty() {
+        accounts.insert(own.clone());
+    }
+    accounts
 }
 
 /// Carries out the next send of an account and keeps how it came out. A send of unknown outcome is never repeated blindly:
@@ -195,4 +206,25 @@ async fn put_off(engine: &Engine, claim: &SendClaim, wait: SignedDuration) -> Re
     summary.report(engine.store.commit_attempt(claim, back).await?);
     engine.bells.decide.notify_one();
     Ok(Step::Did(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Send};
+    use crate::rules::{self, testing};
+
+    #[test]
+    fn whoever_may_have_something_to_send_is_woken() {
+        let facts = testing::facts(serde_json::json!({}));
+        let book = testing::book(&[], testing::surroundings());
+        let mut decision = rules::undecided(&book, &facts);
+        let own = AccountName::from("desk");
+        assert!(concerned(&decision, &own).is_empty(), "none stands for all");
+        let mut call = Send::new(&facts.event, "rule", 0, Action::Close, facts.now);
+        call.account = AccountName::from("hook:crm");
+        decision.sends.push(call);
+        let names = concerned(&decision, &own);
+        assert_eq!(names.iter().map(AccountName::as_str).collect::<Vec<_>>(), ["desk", "hook:crm"]);
+    }
 }

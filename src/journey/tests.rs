@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -15,22 +14,10 @@ use crate::engine::{Account, Bells};
 use crate::model::{AccountName, Action, ConversationRecord, Delivery, SourceName};
 use crate::outbox::{OnUnknown, RetryPolicy};
 use crate::provider::Metered;
-use crate::provider::testing::{self, Stage};
+use crate::provider::testing::{self, Anybody, Stage};
 use crate::rules::testing::{book, facts, rules, surroundings};
 use crate::rules::{Depth, decide};
-use crate::signature::{Signing, Verifier, verify};
-
-struct Anybody;
-
-impl Verifier for Anybody {
-    fn verify(&self, _: &Delivery, _: Timestamp) -> Result<(), Rejection> {
-        Ok(())
-    }
-
-    fn sign(&self, _: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
-        Ok(Vec::new())
-    }
-}
+use crate::signature::verify;
 
 /// Reads `{"text": …}`, refuses what is for `{"tenant": "another"}`, and keeps of each group it is given the first.
 #[derive(Default)]

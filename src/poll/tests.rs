@@ -21,9 +21,10 @@ use crate::model::{AccountName, Delivery, EventKind, SourceName};
 use crate::outbox::OnUnknown;
 use crate::pipeline::{self, Received};
 use crate::provider::sandbox::{Fault, Incoming, Limits, Sandbox, SandboxRequest, SandboxResponse, Speaks};
+use crate::provider::testing::Anybody;
 use crate::provider::{ConversationQuery, Metered, provider};
 use crate::rules::testing::{book, surroundings};
-use crate::signature::{Rejection, Signing, Verifier};
+
 use crate::store::{EventQuery, Store};
 
 const ALL: [Speaks; 4] = [Speaks::Sequenzy, Speaks::Fernand, Speaks::HighLevel, Speaks::Spruce];
@@ -79,18 +80,6 @@ impl Http for Wire {
             SandboxResponse::Hang => Err(CallError::Unanswered("time-out".to_owned())),
             SandboxResponse::Reset => Err(CallError::Unanswered("reset".to_owned())),
         }
-    }
-}
-
-struct Anybody;
-
-impl Verifier for Anybody {
-    fn verify(&self, _: &Delivery, _: Timestamp) -> Result<(), Rejection> {
-        Ok(())
-    }
-
-    fn sign(&self, _: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
-        Ok(Vec::new())
     }
 }
 

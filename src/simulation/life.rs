@@ -9,7 +9,7 @@ use fastrand::Rng;
 use jiff::SignedDuration;
 
 use super::planted::Planted;
-use super::stock::{Anybody, Stock, account};
+use super::stock::{Stock, account};
 use super::task::{End, Letter, Task, Worker, connection};
 use super::time::Time;
 use super::weather::{ALL, Weather, conversations};
@@ -20,6 +20,7 @@ use crate::model::{EventId, SourceName};
 use crate::outbox::{OnUnknown, RetryPolicy};
 use crate::pipeline::Received;
 use crate::provider::sandbox::{Limits, Sandbox, Speaks};
+use crate::provider::testing::Anybody;
 use crate::provider::{Adapter, Metered};
 use crate::rules::Tally;
 use crate::store::testing::{Disk, Stepped};

@@ -4,17 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 use super::weather::ALL;
-use crate::model::{AccountName, Delivery, SourceName};
+use crate::model::{AccountName, SourceName};
 use crate::provider::sandbox::{self, Speaks};
 use crate::provider::{Adapter, provider};
 use crate::rules::testing::{book, surroundings};
 use crate::rules::{AccountFacts, Book, Surroundings};
-use crate::signature::{Rejection, Signing, Verifier};
 
 /// How many replies a conversation gets, and in which time.
 pub(super) const CAP: (usize, SignedDuration) = (3, SignedDuration::from_hours(1));
@@ -99,17 +98,4 @@ fn around() -> Surroundings {
         serde_json::from_value(json!({ "caps": caps, "quarantine": "30m", "takeover": "10m", "answer_max_age": "0s" }))
             .unwrap();
     around
-}
-
-/// Takes everything: what is simulated begins behind the signature.
-pub(super) struct Anybody;
-
-impl Verifier for Anybody {
-    fn verify(&self, _: &Delivery, _: Timestamp) -> Result<(), Rejection> {
-        Ok(())
-    }
-
-    fn sign(&self, _: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
-        Ok(Vec::new())
-    }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::rig::{Bench, Moment, Setup, message};
+use crate::server::store::{Mood, Moody};
 
 const COUNT: &str = r#"
 version: 1
@@ -70,6 +71,21 @@ fn changed(bench: &Bench, conversation: &str, archived: bool) -> Value {
     json!({ "object": "event", "type": "conversation.updated", "eventTime": now, "data": { "object": {
         "object": "conversation", "id": conversation, "type": "phone", "archived": archived, "modifiedAt": now,
     } } })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_failing_disk_kept_from_being_decided_waits_for_no_lease() {
+    let mut bench = Bench::new(COUNT).await;
+    let store = Moody::new();
+    Arc::get_mut(&mut bench.engine).unwrap().store = Arc::clone(&store) as _;
+    let mut events = Vec::new();
+    for conversation in ["101", "102"] {
+        events.push(bench.arrive(Speaks::Spruce, conversation, "hello").await);
+    }
+    store.mood.send_replace(Mood::Failing);
+    pipeline::decide(&bench.engine).await.unwrap_err();
+    store.mood.send_replace(Mood::Well);
+    assert_eq!(bench.decide().await, events);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ mod handshakes;
 mod limits;
 mod shedding;
 mod silence;
-mod store;
+pub(crate) mod store;
 
 use std::net::SocketAddr;
 

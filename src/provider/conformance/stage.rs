@@ -11,12 +11,11 @@ use serde_json::Value;
 use super::{PRIVATE, SECRET};
 use crate::http::{CallError, Http, Request, Response};
 use crate::model::{
-    Action, Attempt, Contact, Conversation, Delivery, Draft, Event, EventId, EventKind, LaneKey, Message, Outcome,
-    Reply, Send, SendId,
+    Action, Attempt, Contact, Conversation, Draft, Event, EventId, EventKind, LaneKey, Message, Outcome, Reply, Send,
+    SendId,
 };
-use crate::provider::{Adapter, Call, Normalised, Vault};
+use crate::provider::{Adapter, Call, Normalised, Vault, testing};
 use crate::secret::Secret;
-use crate::signature::{Rejection, Signing, VerifiedDelivery, Verifier, verify};
 
 /// The time at which everything happens.
 pub(in crate::provider) const NOW: &str = "2026-03-02T10:00:00Z";
@@ -75,43 +74,14 @@ impl Vault for NoVault {
     }
 }
 
-pub(super) struct Anybody;
-
-impl Verifier for Anybody {
-    fn verify(&self, _: &Delivery, _: Timestamp) -> Result<(), Rejection> {
-        Ok(())
-    }
-
-    fn sign(&self, _: &Signing<'_>) -> Result<Vec<(String, String)>, String> {
-        Ok(Vec::new())
-    }
-}
-
 /// A verified delivery of some JSON, read by an adapter.
 pub(in crate::provider) fn normalise(adapter: &dyn Adapter, json: &Value) -> Normalised {
-    let delivery = Delivery { headers: HeaderMap::new(), body: json.to_string().into_bytes(), received_at: now() };
-    let delivery: VerifiedDelivery = verify(&Anybody, delivery, now()).unwrap();
-    adapter.normalise(&delivery, json)
+    adapter.normalise(&testing::delivery(json), json)
 }
 
 /// The event that a draft becomes.
 pub(in crate::provider) fn event(draft: Draft, raw: Value) -> Event {
-    Event {
-        id: EventId::from("evt_1"),
-        source: "inbox".into(),
-        provider: "test".to_owned(),
-        account: "sample".into(),
-        kind: draft.kind,
-        at: draft.at.unwrap_or_else(now),
-        received_at: now(),
-        decide_from: None,
-        conversation: draft.conversation,
-        contact: draft.contact,
-        message: draft.message,
-        raw,
-        unreadable: None,
-        delivery: draft.delivery,
-    }
+    Event { id: EventId::from("evt_1"), account: "sample".into(), ..testing::event_of(draft, raw) }
 }
 
 /// An event that every provider can answer: its ids are numbers, and its channel is one that carries text.

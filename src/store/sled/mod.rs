@@ -27,6 +27,7 @@ mod packed;
 mod plan;
 #[cfg(test)]
 mod power;
+mod rebuild;
 #[cfg(test)]
 mod recovery;
 mod salvage;

@@ -14,17 +14,14 @@ use super::journal::segment::{self, End, Records, Segment, damaged};
 use super::journal::{self, Journal, Position};
 use super::layers::Layers;
 use super::meta::Meta;
-use super::plan::Wanted;
-use super::snapshot::{self, Lines};
+use super::rebuild::{PART, apply, rebuild};
+use super::snapshot;
 use super::state::State;
 use super::stored::Stored;
 use super::watch::Watch;
 use super::{Journaled, Options, Shared, applier};
 use crate::store::StoreError;
 use crate::store::local::failed;
-
-/// How many changed keys are collected before they are applied.
-const PART: usize = 20_000;
 
 /// Opens the folder.
 pub(super) fn open(path: &Path, options: &Options) -> Result<Journaled, StoreError> {
@@ -141,7 +138,8 @@ fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Opti
     let is_small = about.keys <= options.checked;
     if is_small && about.towards.is_none() && !reads_whole(&state) {
         tracing::error!("the state has lost something");
-        state.close()?;
+        // What cannot be read may not be flushed either, and is of no use any more.
+        let _ = state.close();
         return Ok(None);
     }
     Ok(Some((state, is_small)))
@@ -211,7 +209,7 @@ fn ends_before(segments: &[Segment], at: Position) -> bool {
 }
 
 /// Whether every segment from a position on is there.
-fn goes_on_from(segments: &[Segment], position: Position) -> bool {
+pub(super) fn goes_on_from(segments: &[Segment], position: Position) -> bool {
     let mut rest = segments.iter().skip_while(|it| it.head.number < position.segment);
     let mut expected = position.segment;
     let is_first = rest.clone().next().is_some_and(|it| it.head.number == expected && position.offset <= it.length);
@@ -220,83 +218,6 @@ fn goes_on_from(segments: &[Segment], position: Position) -> bool {
         it.head.number + 1 == expected
     });
     is_first && follow
-}
-
-/// Makes the state anew from the newest good snapshot, or from nothing where the journal goes back to its beginning.
-pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, StoreError> {
-    if parts.state.exists() {
-        let aside = parts.set_aside()?;
-        tracing::warn!(folder = %aside.display(), "the state is set aside and made anew from the journal");
-    }
-    metrics::counter!("rejoinder_store_rebuilds_total").increment(1);
-    let snapshots = snapshot::survey(&parts.snapshots)?;
-    let fitting = snapshots.iter().rev().filter(|snapshot| goes_on_from(segments, snapshot.position));
-    for snapshot in fitting {
-        let state = State::open(&parts.state)?;
-        match load(&state, &snapshot.path, snapshot.position)? {
-            Ok(keys) => {
-                tracing::info!(snapshot = %snapshot.path.display(), keys, "the state is made from a snapshot");
-                return begun(parts, state);
-            }
-            Err(why) => {
-                tracing::warn!(snapshot = %snapshot.path.display(), why, "the snapshot is damaged; trying the one before");
-                state.close()?;
-                remove(&parts.state)?;
-            }
-        }
-    }
-    let start = Position { segment: 1, offset: segment::HEAD as u64, sequence: 1 };
-    if !segments.is_empty() && !goes_on_from(segments, start) {
-        let what = format!(
-            "the state in {} cannot be read, there is no whole snapshot in {}, and the journal does not go back to its \
-             beginning; put back a copy of the data folder, or go on with what is left with `rejoinder state salvage`",
-            parts.state.display(),
-            parts.snapshots.display()
-        );
-        return Err(StoreError::Corrupt { what });
-    }
-    let state = State::open(&parts.state)?;
-    state.apply(std::iter::empty(), start, &|| ())?;
-    begun(parts, state)
-}
-
-fn begun(parts: &Parts, state: State) -> Result<State, StoreError> {
-    state.flush()?;
-    match fs::remove_file(&parts.rebuild) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("forgetting the damage", error)),
-        _ => Ok(state),
-    }
-}
-
-fn remove(folder: &Path) -> Result<(), StoreError> {
-    fs::remove_dir_all(folder).map_err(|error| failed(&format!("removing {}", folder.display()), error))
-}
-
-/// Reads a snapshot into an empty state. The inner error says in words what is wrong with it.
-fn load(state: &State, path: &Path, position: Position) -> Result<Result<u64, String>, StoreError> {
-    let mut lines = match Lines::open(path) {
-        Ok(lines) => lines,
-        Err(why) => return Ok(Err(why)),
-    };
-    let mut part = BTreeMap::new();
-    loop {
-        match lines.next() {
-            Some(Ok((key, stored))) => drop(part.insert(key, Some(stored))),
-            Some(Err(why)) => return Ok(Err(why)),
-            None => break,
-        }
-        if part.len() >= PART {
-            apply(state, &mut part, Position::default())?;
-        }
-    }
-    apply(state, &mut part, position)?;
-    Ok(Ok(state.about().keys))
-}
-
-fn apply(state: &State, part: &mut BTreeMap<Vec<u8>, Option<Stored>>, position: Position) -> Result<(), StoreError> {
-    let part = std::mem::take(part);
-    let wanted = part.iter().map(|(key, stored)| Wanted { key, stored: stored.clone(), is_new: false });
-    state.apply(wanted, position, &|| ())
 }
 
 /// Applies what the journal holds beyond the state, and answers where it ends. A record that was not whole when everything

@@ -6,7 +6,7 @@ use super::folder::Parts;
 use super::journal::segment;
 use super::stored::Stored;
 use super::tests::{Folder, tiny};
-use super::{open, snapshot};
+use super::{open, rebuild, snapshot};
 use crate::store::StoreError;
 use crate::store::conformance::sample::event;
 use crate::store::kv::{Batch, Kv};
@@ -61,7 +61,7 @@ fn a_start_that_was_cut_off_while_it_made_the_state_anew_is_finished_by_the_next
     drop(opened);
     std::fs::remove_dir_all(&parts.state).unwrap();
     let segments = segment::survey(&parts.journal).unwrap();
-    let half = open::rebuild(&parts, &segments).unwrap();
+    let half = rebuild::rebuild(&parts, &segments).unwrap();
     half.close().unwrap();
     let opened = open::open(&folder.path(), &tiny()).unwrap();
     assert_eq!(opened.get(b"book").unwrap(), None);

@@ -25,7 +25,7 @@ use crate::stage::{SOURCES, Stage, any, ask, post};
 
 /// How a store behaves that is asked to keep an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     Well,
     Failing,
     /// It takes its time.
@@ -35,15 +35,15 @@ pub(super) enum Mood {
 }
 
 /// A store in memory, with moods.
-pub(super) struct Moody {
+pub(crate) struct Moody {
     store: Arc<dyn Store>,
-    pub(super) mood: watch::Sender<Mood>,
+    pub(crate) mood: watch::Sender<Mood>,
     /// How many events it has been asked to keep.
     pub(super) asked: watch::Sender<usize>,
 }
 
 impl Moody {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             store: store::memory::open(),
             mood: watch::Sender::new(Mood::Well),
@@ -170,6 +170,7 @@ impl Store for Moody {
         self.store.drop_send(id, hand).await
     }
     async fn curbs(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
+        self.check()?;
         self.store.curbs(lane, windows).await
     }
     async fn standing(&self, lane: &LaneKey, windows: &[WindowKey]) -> Result<Curbs, StoreError> {
