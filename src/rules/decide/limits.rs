@@ -47,8 +47,7 @@ impl<'a> Deciding<'a> {
 
     fn keys_of(&mut self, rule: &Rule, settings: &GuardSettings) -> Vec<(CapScope, WindowKey)> {
         let mut keys = self.counted_by().to_vec();
-        let is_capped = |scope: CapScope| scope != CapScope::Account || !settings.caps.account.is_empty();
-        keys.retain(|(scope, _)| is_capped(*scope));
+        keys.retain(|(scope, _)| settings.caps.counts_by(*scope));
         if !settings.caps.rule.is_empty() {
             keys.push((CapScope::Rule, caps::rule_key(&rule.name)));
         }

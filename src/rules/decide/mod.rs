@@ -44,8 +44,9 @@ pub enum Depth {
 /// The windows that deciding an event looks into, as far as they are known before. What a rule is counted by is wanted
 /// later, by the decision.
 pub fn windows(book: &Book, event: &Event) -> Vec<WindowKey> {
-    let keys = caps::keys(event, &settings_for(book, event, None));
-    keys.into_iter().map(|(_, key)| key).collect()
+    let settings = settings_for(book, event, None);
+    let keys = caps::keys(event, &settings).into_iter();
+    keys.filter(|(scope, _)| settings.caps.counts_by(*scope)).map(|(_, key)| key).collect()
 }
 
 /// The loop guard's numbers for an event, or for a rule's reply to it.

@@ -189,6 +189,12 @@ impl Caps {
         }
     }
 
+    /// Whether replies are counted by a scope: by an account only where it is capped, because all its replies would be
+    /// counted by one window.
+    pub fn counts_by(&self, scope: CapScope) -> bool {
+        scope != CapScope::Account || !self.account.is_empty()
+    }
+
     /// How long a moment matters in a window of a scope; none where nothing is capped by it.
     pub fn longest(&self, scope: CapScope) -> Option<SignedDuration> {
         let suspect = if scope == CapScope::Conversation { self.suspect.as_slice() } else { &[] };

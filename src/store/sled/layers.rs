@@ -2,7 +2,7 @@
 //! applied. What was made and removed within the upper layer never touches sled.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,6 +43,10 @@ impl Value {
             Self::Short(bytes) | Self::Long(_, bytes) => bytes.len(),
             Self::There(_) => 0,
         }
+    }
+
+    fn is_large(&self) -> bool {
+        matches!(self, Self::Long(_, bytes) if bytes.len() >= LARGE)
     }
 
     /// For a reader.
@@ -91,6 +95,8 @@ pub(super) struct Layers {
     /// What the keys of the upper layer were before they were changed, since everything was last durable; none where they
     /// were not in it.
     undo: Vec<(Vec<u8>, Option<Entry>)>,
+    /// Those of them that were given a value that is let go of when it is durable.
+    large: Vec<Vec<u8>>,
 }
 
 impl Layers {
@@ -99,18 +105,31 @@ impl Layers {
         let Written { key, value, is_new } = written;
         let value = value.map(|(bytes, _)| Value::new(bytes, at));
         self.size += key.len() + value.as_ref().map_or(0, Value::size) + OVERHEAD;
-        let is_below = || self.lower.as_ref().is_some_and(|(lower, _)| lower.contains_key(&key));
-        let is_new = self.upper.get(&key).map_or_else(|| is_new && !is_below(), |known| known.is_new);
-        let before = match value.is_none() && is_new {
-            true => self.upper.remove(&key),
-            false => self.upper.insert(key.clone(), Entry { value, is_new }),
+        if value.as_ref().is_some_and(Value::is_large) {
+            self.large.push(key.clone());
+        }
+        let before = match self.upper.entry(key.clone()) {
+            btree_map::Entry::Occupied(known) if value.is_none() && known.get().is_new => Some(known.remove()),
+            btree_map::Entry::Occupied(mut known) => {
+                let is_new = known.get().is_new;
+                Some(known.insert(Entry { value, is_new }))
+            }
+            btree_map::Entry::Vacant(place) => {
+                let is_below = || self.lower.as_ref().is_some_and(|(lower, _)| lower.contains_key(&key));
+                let is_new = is_new && !is_below();
+                if value.is_some() || !is_new {
+                    place.insert(Entry { value, is_new });
+                }
+                None
+            }
         };
         self.undo.push((key, before));
     }
 
     /// What was entered is durable, and ends at `end` in the journal.
     pub(super) fn keep(&mut self, end: Position) {
-        for (key, _) in self.undo.drain(..) {
+        self.undo.clear();
+        for key in self.large.drain(..) {
             let Some(Entry { value: Some(value), .. }) = self.upper.get_mut(&key) else { continue };
             if let Value::Long(at, bytes) = value
                 && bytes.len() >= LARGE
@@ -125,6 +144,7 @@ impl Layers {
     /// Forgets what was entered since everything was last durable.
     pub(super) fn take_back(&mut self) {
         self.size = self.kept;
+        self.large.clear();
         while let Some((key, before)) = self.undo.pop() {
             match before {
                 Some(entry) => drop(self.upper.insert(key, entry)),
