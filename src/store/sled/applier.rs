@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
@@ -97,6 +95,9 @@ impl Applier {
     fn apply(&self) -> bool {
         let shared = &self.shared;
         let Some((layer, end)) = shared.layers(|layers| layers.lower()) else { return false };
+        if shared.state.is_damaged() {
+            return false;
+        }
         // sled that runs out of room cannot be read either, until it was opened again.
         if folder::room(&self.parts.state).is_some_and(|room| room < shared.options.reserve / 2) {
             tracing::error!("there is no room for the state; the journal goes on");
@@ -116,13 +117,11 @@ impl Applier {
                 sleep(BREATH);
             }
         };
-        // sled panics at some faults, and this thread must not end.
         // A disk that takes its time is not sled waiting for itself.
         let flush = || shared.state.flush_and(&|| shared.watch.idle());
-        let apply = || shared.state.apply(changes, end, &pause).and_then(|()| flush());
-        let applied = catch_unwind(AssertUnwindSafe(apply));
+        let applied = shared.state.apply(changes, end, &pause).and_then(|()| flush());
         shared.watch.alive();
-        match applied.unwrap_or_else(|_| Err(failed("writing the state", "sled panicked"))) {
+        match applied {
             Ok(file) => {
                 shared.options.synced(&file, 0);
                 shared.change_layers(Layers::applied);
@@ -132,10 +131,10 @@ impl Applier {
             Err(error) => {
                 tracing::error!(error = %error, "the state could not be written; the journal goes on");
                 metrics::counter!("rejoinder_store_state_errors_total").increment(1);
-                match shared.state.reopen() {
-                    Ok(true) => {}
-                    Ok(false) => give_up(shared, &self.parts),
-                    Err(error) => tracing::error!(error = %error, "the state could not be opened again"),
+                if !shared.state.is_damaged()
+                    && let Err(error) = shared.state.reopen()
+                {
+                    tracing::error!(error = %error, "the state could not be opened again");
                 }
                 shared.wait(PAUSE);
                 false
@@ -159,6 +158,10 @@ impl Applier {
         if is_last {
             // A panic there has been logged, and nothing waits for it.
             let _ = self.scan.take().map(JoinHandle::join);
+            return;
+        }
+        // A snapshot of what has lost something, in place of a good one, would lose it for good.
+        if self.shared.state.is_damaged() {
             return;
         }
         self.drop_dead();
@@ -220,7 +223,7 @@ impl Applier {
 
 fn take_snapshot(shared: &Shared, parts: &Parts) -> Done {
     // The last room on the disk is for what is under way.
-    let go_on = || !shared.is(&shared.is_closing) && shared.has_reserve();
+    let go_on = || !shared.is(&shared.is_closing) && shared.has_reserve() && !shared.state.is_damaged();
     let begun = clock::instant();
     match snapshot::take(&parts.snapshots, &shared.state, &shared.options, &go_on) {
         Ok(snapshot) => Done::Snapshot(snapshot.map(|snapshot| (snapshot, begun.elapsed()))),
@@ -231,22 +234,10 @@ fn take_snapshot(shared: &Shared, parts: &Parts) -> Done {
     }
 }
 
-/// Stops the store: what the state has lost cannot be acknowledged on. The next start makes it anew.
-fn give_up(shared: &Shared, parts: &Parts) {
-    tracing::error!("the state has lost something; nothing is taken any more, and the next start makes it anew");
-    metrics::counter!("rejoinder_store_state_errors_total").increment(1);
-    shared.is_damaged.store(true, Ordering::Release);
-    if let Err(error) = fs::write(&parts.rebuild, "") {
-        tracing::error!(error = %error, "the damage could not be noted; remove the folder `state` before the next start");
-    }
-}
-
 /// Reads the state through.
-fn check(shared: &Shared, parts: &Parts) -> Done {
-    match shared.state.is_whole(|| !shared.is(&shared.is_closing)) {
-        Ok(true) => {}
-        Ok(false) => give_up(shared, parts),
-        Err(error) => tracing::error!(error = %error, "the state could not be checked"),
+fn check(shared: &Shared, _: &Parts) -> Done {
+    if let Err(error) = shared.state.check_whole(|| !shared.is(&shared.is_closing)) {
+        tracing::error!(error = %error, "the state could not be checked");
     }
     Done::Check
 }

@@ -1,12 +1,13 @@
 //! sled itself: how it is set up, and opened in spite of what abrupt ends leave behind.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::folder;
 use crate::store::StoreError;
 use crate::store::local::failed;
 use ::sled::{Config, Db, Error, Mode};
@@ -20,6 +21,9 @@ const CACHE: u64 = 24 * 1024 * 1024;
 /// own 512 KB, programs that did nothing but write hung in 9 of 80 runs, with 4 MB and with 8 MB in none of 40. A state of
 /// another length is made anew from the journal.
 const SEGMENT: usize = 4 * 1024 * 1024;
+
+/// With less room on its disk, in bytes, sled may have been refused a buffer.
+const LITTLE: u64 = 4 * SEGMENT as u64;
 
 /// sled, open.
 pub(super) struct Open {
@@ -53,20 +57,43 @@ fn open_db(folder: &Path) -> Result<Db, StoreError> {
     loop {
         let config = Config::new().path(folder).cache_capacity(CACHE).segment_size(SEGMENT);
         let config = config.mode(Mode::HighThroughput).flush_every_ms(None);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => return Ok(db),
-            Ok(Err(Error::Io(error))) if error.to_string().contains("could not acquire lock") && tries < TRIES => {
+        match guarded(folder, || Ok(config.open()))? {
+            Ok(db) => return Ok(db),
+            Err(Error::Io(error)) if error.to_string().contains("could not acquire lock") && tries < TRIES => {
                 tries += 1;
                 sleep(DISTANCE);
             }
-            // What the disk refuses is not damage, and making the state anew would not help.
-            Ok(Err(Error::Io(error))) if error.kind() != ErrorKind::UnexpectedEof => {
-                return Err(failed(&format!("opening the state in {}", folder.display()), error));
-            }
-            Ok(Err(error)) => return Err(unreadable(folder, &error.to_string())),
-            Err(_) => return Err(unreadable(folder, "sled panicked while it was opened")),
+            Err(error) => return Err(fault(&format!("opening the state in {}", folder.display()), error)),
         }
     }
+}
+
+/// Has sled do something in a folder. A panic is damage, at which sled panics where it does not expect it, unless the disk is
+/// full, which it does not expect either.
+pub(super) fn guarded<T>(folder: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| match folder::room(folder) {
+        Some(room) if room < LITTLE => Err(failed("using the state", "sled panicked on a full disk")),
+        _ => Err(damaged("sled panicked")),
+    })
+}
+
+/// What sled answered: [`StoreError::Corrupt`] where its files are damaged, [`StoreError::Failed`] where the system refused,
+/// which may pass, and which making the state anew would not cure.
+pub(super) fn fault(what: &str, error: Error) -> StoreError {
+    match error {
+        Error::Io(error) if !is_damage(&error) => failed(what, error),
+        error => damaged(&error.to_string()),
+    }
+}
+
+/// Whether the device does not give back what it was given. That may pass as well, and nothing tells: making the state anew,
+/// elsewhere on the device, is the safe side.
+fn is_damage(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_unreadable = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+    #[cfg(not(unix))]
+    let is_unreadable = false;
+    is_unreadable || error.kind() == ErrorKind::UnexpectedEof
 }
 
 /// Removes unfinished snapshots of sled: it would take one for the newest.
@@ -86,6 +113,6 @@ fn tidy(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// The error for a state that cannot be gone on with.
-pub(super) fn unreadable(folder: &Path, why: &str) -> StoreError {
-    StoreError::Corrupt { what: format!("the state in {}: {why}", folder.display()) }
+pub(super) fn damaged(why: &str) -> StoreError {
+    StoreError::Corrupt { what: why.to_owned() }
 }

@@ -1,4 +1,5 @@
-//! Reading a data folder through: every record, every value, every snapshot. Changes nothing.
+//! Reading a data folder through: every record, every value, every snapshot. Mends nothing; that the state is damaged is noted
+//! for the next start, which makes it anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -166,7 +167,7 @@ fn check_state(parts: &Parts, end: Position, report: &mut Report) -> Result<(), 
         }
         return Ok(());
     }
-    let state = match State::open(&parts.state) {
+    let state = match State::open(parts) {
         Ok(state) => state,
         Err(StoreError::Corrupt { what }) => {
             report.mends(&parts.state, 0, format!("{what}; the next start makes it anew"));
@@ -177,9 +178,15 @@ fn check_state(parts: &Parts, end: Position, report: &mut Report) -> Result<(), 
     let about = state.about();
     report.keys = about.keys;
     // What was left half done cannot be judged before the next start has done it.
-    if !state.is_halfway() && !state.is_whole(|| true)? {
+    let checked = if state.is_halfway() { Ok(()) } else { state.check_whole(|| true) };
+    if state.is_damaged() {
         report.mends(&parts.state, 0, "it has lost something; the next start makes it anew");
-    } else if about.reach() > end {
+        // What cannot be read may not be flushed either.
+        let _ = state.close();
+        return Ok(());
+    }
+    checked?;
+    if about.reach() > end {
         let last = segment::path(&parts.journal, end.segment.max(1));
         report.wrong(&last, end.offset, "it ends before something that was already applied");
     } else if about != Meta::default() {

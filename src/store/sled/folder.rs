@@ -15,6 +15,7 @@ const TRIES: u32 = 40;
 const DISTANCE: Duration = Duration::from_millis(25);
 
 /// Where the parts of a data folder are.
+#[derive(Clone)]
 pub(super) struct Parts {
     /// The files of the journal.
     pub(super) journal: PathBuf,
@@ -46,6 +47,15 @@ impl Parts {
         let above = self.journal.parent().unwrap_or(Path::new("."));
         let found = File::open(above).and_then(|above| above.sync_all());
         found.map_err(|error| failed(&format!("syncing the folder {}", above.display()), error))
+    }
+
+    /// Notes, so that a power cut does not undo it, that the next start has to make the state anew.
+    pub(super) fn note_damage(&self) -> Result<(), StoreError> {
+        let note = || {
+            File::create(&self.rebuild)?.sync_all()?;
+            File::open(self.rebuild.parent().unwrap_or(Path::new(".")))?.sync_all()
+        };
+        note().map_err(|error| failed("noting that the state is to be made anew", error))
     }
 
     /// Sets the state aside under a dated name, in place of one that was set aside before.

@@ -15,6 +15,8 @@ mod below;
 mod check;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod damage;
 mod due;
 mod folder;
 mod journal;
@@ -55,7 +57,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::below::Below;
-use self::folder::Room;
+use self::folder::{Parts, Room};
 use self::journal::Journal;
 use self::layers::{Layers, Value};
 use self::state::State;
@@ -73,7 +75,29 @@ pub fn open(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
     open_with(path, &Options::default())
 }
 
+/// Damage of the state that is met on the way, while the journal is replayed into it or what is in flight is read, has been
+/// noted by then: opening once more makes the state anew.
 fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
+    let mark = Parts::of(path).rebuild;
+    let was_known = mark.exists();
+    let mut opened = open_once(path, options);
+    if opened.is_err() && !was_known && mark.exists() {
+        opened = open_once(path, options);
+    }
+    opened.map_err(|error| match error {
+        StoreError::Failed { .. } if mark.exists() => {
+            let path = path.display();
+            let helps = "see that its disk has room and is sound, and start again";
+            failed(
+                &format!("making the state in {path} anew; nothing is lost, because the journal holds it: {helps}"),
+                error,
+            )
+        }
+        other => other,
+    })
+}
+
+fn open_once(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
     let kv = open::open(path, options)?;
     let mut core = Core::new(Arc::new(kv));
     core.load()?;
@@ -162,8 +186,6 @@ struct Shared {
     bell_lock: Mutex<()>,
     is_closing: AtomicBool,
     is_closed: AtomicBool,
-    /// Set when the state turned out to have lost something. Nothing is acknowledged any more.
-    is_damaged: AtomicBool,
     /// How many finished files of the journal were found damaged since the start.
     damaged_files: AtomicU64,
 }
@@ -297,7 +319,8 @@ impl Kv for Journaled {
     fn flush(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
         shared.check_open()?;
-        if shared.is(&shared.is_damaged) {
+        // What it has lost cannot be acknowledged on.
+        if shared.state.is_damaged() {
             return Err(failed("making a change durable", "the state is damaged; it is made anew at the next start"));
         }
         if shared.watch.is_stuck() {
@@ -334,7 +357,7 @@ impl Kv for Journaled {
     }
 
     fn is_sound(&self) -> bool {
-        !self.shared.is(&self.shared.is_damaged) && !self.shared.watch.is_stuck()
+        !self.shared.state.is_damaged() && !self.shared.watch.is_stuck()
     }
 
     fn scattered(&self) -> Result<Vec<Vec<u8>>, StoreError> {

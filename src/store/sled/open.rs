@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
@@ -51,16 +50,9 @@ fn open_if(
     };
     let is_halfway = state.is_halfway();
     let end = replay(&state, &segments, options)?;
-    let (state, end) = match is_halfway && !is_done(&state, options)? {
-        true => {
-            tracing::error!("the state has lost something");
-            state.close()?;
-            let state = rebuild(&parts, &segments)?;
-            let end = replay(&state, &segments, options)?;
-            (state, end)
-        }
-        false => (state, end),
-    };
+    if is_halfway {
+        check_done(&state, options)?;
+    }
     check(&state, &parts, &segments)?;
     let journal = Journal::open(&parts.journal, end, options, &segments)?;
     let shared = Arc::new(Shared {
@@ -74,7 +66,6 @@ fn open_if(
         bell_lock: Mutex::new(()),
         is_closing: AtomicBool::new(false),
         is_closed: AtomicBool::new(false),
-        is_damaged: AtomicBool::new(false),
         damaged_files: AtomicU64::new(0),
     });
     let applier = applier::start(&shared, parts, is_checked)?;
@@ -106,12 +97,13 @@ fn check_chain(segments: &[Segment]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The state, if it can be gone on with, and whether it is known to be whole.
+/// The state, if it can be gone on with, and whether it is known to be whole. What cannot be may not be flushed either when it
+/// is closed, and is of no use any more.
 fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Option<(State, bool)>, StoreError> {
     if parts.rebuild.exists() {
         return Ok(None);
     }
-    let state = match State::open(&parts.state) {
+    let state = match State::open(parts) {
         Ok(state) => state,
         Err(StoreError::Corrupt { what }) => {
             tracing::error!(what, "the state cannot be read");
@@ -127,40 +119,33 @@ fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Opti
         return Ok(Some((state, true)));
     }
     if about.position == Position::default() {
-        state.close()?;
+        let _ = state.close();
         return Ok(None);
     }
     if !reaches(&about, segments)? {
         tracing::error!("the state is older than the journal goes back, or a file of the journal is missing");
-        state.close()?;
+        let _ = state.close();
         return Ok(None);
     }
     let is_small = about.keys <= options.checked;
-    if is_small && about.towards.is_none() && !reads_whole(&state) {
-        tracing::error!("the state has lost something");
-        // What cannot be read may not be flushed either, and is of no use any more.
+    if is_small
+        && about.towards.is_none()
+        && let Err(error) = state.check_whole(|| true)
+    {
+        tracing::error!(error = %error, "the state cannot be read through");
         let _ = state.close();
         return Ok(None);
     }
     Ok(Some((state, is_small)))
 }
 
-/// Whether the changes that were left half done came out as was noted before.
-fn is_done(state: &State, options: &Options) -> Result<bool, StoreError> {
-    let is_small = state.about().keys <= options.checked;
-    Ok(!state.is_halfway() && (!is_small || state.is_whole(|| true)?))
-}
-
-/// Whether the state is whole, as far as it can be read at all: some damage sled notices only then, with an error or a panic.
-fn reads_whole(state: &State) -> bool {
-    match catch_unwind(AssertUnwindSafe(|| state.is_whole(|| true))) {
-        Ok(Ok(is_whole)) => is_whole,
-        Ok(Err(error)) => {
-            tracing::error!(error = %error, "the state cannot be read through");
-            false
-        }
-        Err(_) => false,
+/// The changes that were left half done must have come out as was noted before.
+fn check_done(state: &State, options: &Options) -> Result<(), StoreError> {
+    if state.is_halfway() {
+        return Err(state.give_up("replaying the journal", "what was left half done is not done"));
     }
+    let is_small = state.about().keys <= options.checked;
+    if is_small { state.check_whole(|| true) } else { Ok(()) }
 }
 
 /// Every file that the state points at must be there, and the journal must go as far as the snapshots do. Asked when all is

@@ -29,7 +29,7 @@ pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, Stor
     let snapshots = snapshot::survey(&parts.snapshots)?;
     let fitting = snapshots.iter().rev().filter(|snapshot| goes_on_from(segments, snapshot.position));
     for snapshot in fitting {
-        let state = State::open(&parts.state)?;
+        let state = State::open(parts)?;
         match load(&state, &snapshot.path, snapshot.position)? {
             Ok(keys) => {
                 tracing::info!(snapshot = %snapshot.path.display(), keys, "the state is made from a snapshot");
@@ -52,7 +52,7 @@ pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, Stor
         );
         return Err(StoreError::Corrupt { what });
     }
-    let state = State::open(&parts.state)?;
+    let state = State::open(parts)?;
     state.apply(std::iter::empty(), start, &|| ())?;
     begun(parts, state)
 }

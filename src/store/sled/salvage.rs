@@ -39,7 +39,7 @@ pub fn salvage(path: &Path) -> Result<Salvaged, StoreError> {
     parts.make()?;
     let snapshots = snapshot::survey(&parts.snapshots)?.iter().map(|it| it.position).collect();
     let mut salvage = Salvage { parts: &parts, snapshots, done: Salvaged::default(), copies: path.join("salvaged") };
-    let applied = State::open(&parts.state).ok().and_then(|state| {
+    let applied = State::open(&parts).ok().and_then(|state| {
         let applied = state.about().reach().sequence;
         state.close().is_ok().then_some(applied)
     });
@@ -47,7 +47,7 @@ pub fn salvage(path: &Path) -> Result<Salvaged, StoreError> {
     if let Some(missing) = applied.and_then(|applied| applied.checked_sub(end)).filter(|missing| *missing > 0) {
         salvage.done.skipped.push(format!("the last {missing} records of the journal, which is too short"));
     }
-    fs::write(&parts.rebuild, "").map_err(|error| failed("noting that the state is to be made anew", error))?;
+    parts.note_damage()?;
     let mut done = salvage.done;
     drop(lock);
     let opened = open::open_for_salvage(path)?;

@@ -3,12 +3,14 @@
 //! after damage in the middle of its file as if nothing had been there.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use super::base::{self, Open, unreadable};
+use super::base::{self, Open, damaged, fault, guarded};
+use super::folder::Parts;
 use super::journal::Position;
 use super::meta::Meta;
 use super::packed;
@@ -17,10 +19,14 @@ use super::stored::Stored;
 use crate::store::StoreError;
 use crate::store::kv::Order;
 use crate::store::local::failed;
-use ::sled::IVec;
+use ::sled::{Db, IVec};
 
 /// The key of [`Meta`]: before all others.
 const META: &[u8] = &[0];
+
+/// What is being done, for errors.
+const READING: &str = "reading the state";
+const WRITING: &str = "writing the state";
 
 /// After so many bytes sled writes what it holds, so that it never has many buffers under way; see [`base`].
 const BURST: usize = 1024 * 1024;
@@ -30,44 +36,73 @@ const WAIT: Duration = Duration::from_millis(10);
 
 /// The state, open. Changed by one thread, read by all.
 pub(super) struct State {
-    folder: PathBuf,
+    parts: Parts,
     open: RwLock<Option<Arc<Open>>>,
     meta: Mutex<Meta>,
     /// The same as it was when everything was last durable.
     durable: Mutex<Meta>,
     /// How far a check in the background has come, with the sum and the number of what it saw.
     check: Mutex<Option<(Vec<u8>, Meta)>>,
+    /// What sled has turned out to be damaged. It stays so until the next start.
+    is_damaged: AtomicBool,
 }
 
 impl State {
-    /// Opens the state in a folder, which is made if it is not there. Everything that sled cannot read is an error, also
-    /// where it panics.
-    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
-        let open = base::open(folder)?;
-        let stored = open.db.get(META).map_err(|error| failed("reading the state", error))?;
-        let meta = match &stored {
-            Some(bytes) => Meta::read(bytes).map_err(|why| unreadable(folder, why))?,
-            None if open.db.is_empty() => Meta::default(),
-            None => return Err(unreadable(folder, "it has no head")),
-        };
+    /// Opens the state of a data folder, which is made if it is not there. [`StoreError::Corrupt`] where sled cannot read it,
+    /// also where it panics.
+    pub(super) fn open(parts: &Parts) -> Result<Self, StoreError> {
+        let (open, meta) = open(parts)?;
         let durable = Mutex::new(meta.clone());
         let (meta, check) = (Mutex::new(meta), Mutex::new(None));
-        Ok(Self { folder: folder.to_owned(), open: RwLock::new(Some(Arc::new(open))), meta, durable, check })
+        let (open, is_damaged) = (RwLock::new(Some(Arc::new(open))), AtomicBool::new(false));
+        Ok(Self { parts: parts.clone(), open, meta, durable, check, is_damaged })
     }
 
-    /// Opens sled again after it failed; what was not yet durable is undone. False where more than that is gone.
-    pub(super) fn reopen(&self) -> Result<bool, StoreError> {
+    /// Opens sled again after it failed; what was not yet durable is undone.
+    pub(super) fn reopen(&self) -> Result<(), StoreError> {
+        let what = "opening the state again";
         let mut check = self.check();
         let mut held = self.open.write().unwrap_or_else(PoisonError::into_inner);
         *held = None;
-        let open = base::open(&self.folder)?;
-        let stored = open.db.get(META).map_err(|error| failed("reading the state", error))?;
-        let meta = stored.and_then(|bytes| Meta::read(&bytes).ok()).unwrap_or_default();
-        let is_whole = meta.position >= self.about_durable().position;
+        let (open, meta) = open(&self.parts).map_err(|error| self.judge(what, error))?;
+        if meta.position < self.about_durable().position {
+            return Err(self.give_up(what, "it has lost something"));
+        }
         // A check that has begun begins again.
         *check = check.is_some().then(|| (META.to_vec(), Meta::default()));
         (*self.meta(), *held) = (meta, Some(Arc::new(open)));
-        Ok(is_whole)
+        Ok(())
+    }
+
+    /// Has sled do something. Damage is noted, also where sled panics at it.
+    fn ask<T>(&self, what: &str, work: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let open = self.sled()?;
+        guarded(&self.parts.state, || work(&open)).map_err(|error| self.judge(what, error))
+    }
+
+    fn judge(&self, what: &str, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Corrupt { what: why } => self.give_up(what, &why),
+            passing => passing,
+        }
+    }
+
+    /// Notes that the state is damaged: nothing is built on it any more, and the next start makes it anew. Answers the error
+    /// for whoever was doing `what`; no more than that it failed, because nothing is lost.
+    pub(super) fn give_up(&self, what: &str, why: &str) -> StoreError {
+        if !self.is_damaged.swap(true, Ordering::AcqRel) {
+            tracing::error!(folder = %self.parts.state.display(), why, "the state is damaged and has to be made anew");
+            metrics::counter!("rejoinder_store_state_errors_total").increment(1);
+            if let Err(error) = self.parts.note_damage() {
+                tracing::error!(error = %error, "the damage could not be noted; remove the folder `state` before the next start");
+            }
+        }
+        failed(what, why)
+    }
+
+    /// Whether it has to be made anew.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Acquire)
     }
 
     fn sled(&self) -> Result<Arc<Open>, StoreError> {
@@ -99,12 +134,13 @@ impl State {
         if !self.meta().has_kind(key) {
             return Ok(None);
         }
-        let open = self.sled()?;
-        let get = |key: &[u8]| open.db.get(key).map_err(|error| failed("reading the state", error));
-        match packed::home(key) {
-            None => get(key)?.map(|bytes| Stored::read(&bytes)).transpose(),
-            Some(home) => get(&home)?.map_or(Ok(None), |bytes| packed::find(&bytes, key)),
-        }
+        self.ask(READING, |open| {
+            let get = |key: &[u8]| open.db.get(key).map_err(|error| fault(READING, error));
+            match packed::home(key) {
+                None => get(key)?.map(|bytes| Stored::read(&bytes)).transpose(),
+                Some(home) => get(&home)?.map_or(Ok(None), |bytes| packed::find(&bytes, key)),
+            }
+        })
     }
 
     /// At most `limit` keys of a range.
@@ -118,7 +154,7 @@ impl State {
             return Ok(Vec::new());
         }
         let unpack = |found: ::sled::Result<(IVec, IVec)>| {
-            let (key, value) = found.map_err(|error| failed("reading the state", error))?;
+            let (key, value) = found.map_err(|error| fault(READING, error))?;
             let mut pairs = packed::unpack(&key, &value)?;
             pairs.retain(|(key, _)| range.contains(key));
             if order == Order::Reverse {
@@ -127,15 +163,17 @@ impl State {
             Ok(pairs)
         };
         let start = packed::home(&range.start).map_or(range.start.clone(), |home| home.to_vec());
-        let mut pairs = self.sled()?.db.range(start..range.end.clone());
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let next = if order == Order::Forward { pairs.next() } else { pairs.next_back() };
-            let Some(next) = next else { break };
-            found.extend(unpack(next)?);
-        }
-        found.truncate(limit);
-        Ok(found)
+        self.ask(READING, |open| {
+            let mut pairs = open.db.range(start..range.end.clone());
+            let mut found = Vec::new();
+            while found.len() < limit {
+                let next = if order == Order::Forward { pairs.next() } else { pairs.next_back() };
+                let Some(next) = next else { break };
+                found.extend(unpack(next)?);
+            }
+            found.truncate(limit);
+            Ok(found)
+        })
     }
 
     /// Every key, page by page.
@@ -168,14 +206,22 @@ impl State {
         position: Position,
         pause: &dyn Fn(),
     ) -> Result<(), StoreError> {
-        let writing = |error| failed("changing the state", error);
-        let mut check = self.check();
-        let mut before = self.about();
-        if before.position >= position && position != Position::default() {
+        if self.about().position >= position && position != Position::default() {
             return Ok(());
         }
-        let open = self.sled()?;
-        let db = &open.db;
+        self.ask(WRITING, |open| self.apply_to(&open.db, changes, position, pause))
+    }
+
+    fn apply_to<'a>(
+        &self,
+        db: &Db,
+        changes: impl Iterator<Item = Wanted<'a>>,
+        position: Position,
+        pause: &dyn Fn(),
+    ) -> Result<(), StoreError> {
+        let writing = |error| fault(WRITING, error);
+        let mut check = self.check();
+        let mut before = self.about();
         let (planned, mut after) = match before.towards.take() {
             Some(after) => (plan(db, changes, None, pause)?, *after),
             None => {
@@ -229,27 +275,32 @@ impl State {
 
     /// The same, telling when sled has done its part and the disk is waited for.
     pub(super) fn flush_and(&self, sled_is_done: &dyn Fn()) -> Result<PathBuf, StoreError> {
-        let (open, about) = (self.sled()?, self.about());
-        open.db.flush().map_err(|error| failed("flushing the state", error))?;
-        sled_is_done();
-        open.file.sync_data().map_err(|error| failed("syncing the file of the state", error))?;
+        let about = self.about();
+        self.ask(WRITING, |open| {
+            open.db.flush().map_err(|error| fault(WRITING, error))?;
+            sled_is_done();
+            open.file.sync_data().map_err(|error| fault("syncing the file of the state", error.into()))
+        })?;
         *self.durable() = about;
-        Ok(self.folder.join("db"))
+        Ok(self.parts.state.join("db"))
     }
 
-    /// Reads everything and compares it with the running sum, while changes go on. False if something was lost.
-    pub(super) fn is_whole(&self, go_on: impl Fn() -> bool) -> Result<bool, StoreError> {
+    /// Reads everything and compares it with the running sum, while changes go on. An error if something was lost.
+    pub(super) fn check_whole(&self, go_on: impl Fn() -> bool) -> Result<(), StoreError> {
         *self.check() = Some((META.to_vec(), Meta::default()));
         while go_on() {
             let mut check = self.check();
             let Some((passed, seen)) = check.as_mut() else { break };
             let after = [passed.as_slice(), &[0]].concat();
             let mut last = None;
-            for pair in self.sled()?.db.range(after..).take(256) {
-                let (key, value) = pair.map_err(|error| failed("reading the state", error))?;
-                seen.count(&key, &value, true);
-                last = Some(key);
-            }
+            self.ask(READING, |open| {
+                for pair in open.db.range(after..).take(256) {
+                    let (key, value) = pair.map_err(|error| fault(READING, error))?;
+                    seen.count(&key, &value, true);
+                    last = Some(key);
+                }
+                Ok(())
+            })?;
             match last {
                 Some(key) => *passed = key.to_vec(),
                 None => {
@@ -262,12 +313,12 @@ impl State {
                     }
                     let is_whole = (seen.keys, seen.sum) == (meta.keys, meta.sum);
                     *check = None;
-                    return Ok(is_whole);
+                    return if is_whole { Ok(()) } else { Err(self.give_up(READING, "it has lost something")) };
                 }
             }
         }
         *self.check() = None;
-        Ok(true)
+        Ok(())
     }
 
     fn check(&self) -> MutexGuard<'_, Option<(Vec<u8>, Meta)>> {
@@ -280,4 +331,15 @@ impl State {
         self.open.write().unwrap_or_else(PoisonError::into_inner).take();
         flushed.map(drop)
     }
+}
+
+/// Opens sled, and reads what the state says of itself.
+fn open(parts: &Parts) -> Result<(Open, Meta), StoreError> {
+    let open = base::open(&parts.state)?;
+    let meta = guarded(&parts.state, || match open.db.get(META).map_err(|error| fault(READING, error))? {
+        Some(bytes) => Meta::read(&bytes).map_err(damaged),
+        None if open.db.is_empty() => Ok(Meta::default()),
+        None => Err(damaged("it has no head")),
+    })?;
+    Ok((open, meta))
 }

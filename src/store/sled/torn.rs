@@ -1,7 +1,7 @@
 //! Whatever is done to a file of the data folder: the store goes on with nothing lost, or refuses and says which file and
 //! what helps, or says so when the damaged part is read. It never panics, and nothing is lost in silence.
 
-mod everything;
+pub(super) mod everything;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,7 +27,7 @@ async fn all(store: &dyn Store) -> BTreeMap<EventId, StoredEvent> {
     page.into_iter().map(|stored| (stored.event.id.clone(), stored)).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

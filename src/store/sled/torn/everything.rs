@@ -22,7 +22,7 @@ use crate::store::{EventClaim, Store};
 pub(super) const KINDS: usize = 20;
 
 /// Events of which every third waits to be decided.
-pub(super) async fn fill(store: &dyn Store, from: usize, to: usize) {
+pub(in crate::store::sled) async fn fill(store: &dyn Store, from: usize, to: usize) {
     keep(store, &format!("round {from}")).await;
     for key in from..to {
         let mut long = event(&key.to_string(), &(key % 11).to_string());
@@ -91,7 +91,7 @@ fn with_everything(claim: &EventClaim, round: &str) -> Decision {
 }
 
 /// Every line of an export but the last, which counts them.
-pub(super) async fn lines(store: &dyn Store) -> BTreeSet<String> {
+pub(in crate::store::sled) async fn lines(store: &dyn Store) -> BTreeSet<String> {
     let file = NamedTempFile::new().unwrap();
     store.export(Box::new(file.reopen().unwrap()), Arc::new(|_| {})).await.unwrap();
     let read = BufReader::new(MultiGzDecoder::new(File::open(file.path()).unwrap()));
@@ -99,7 +99,7 @@ pub(super) async fn lines(store: &dyn Store) -> BTreeSet<String> {
 }
 
 /// The kinds of the lines that are in one and not in the other.
-pub(super) fn differing(wanted: &BTreeSet<String>, found: &BTreeSet<String>) -> Vec<String> {
+pub(in crate::store::sled) fn differing(wanted: &BTreeSet<String>, found: &BTreeSet<String>) -> Vec<String> {
     wanted.symmetric_difference(found).map(|line| kind(line)).collect()
 }
 
