@@ -30,6 +30,8 @@ async fn a_store_that_has_failed_ends_the_program() {
     assert_eq!(server.post("shop", &headers, &body).await.status, 503);
     assert_eq!(server.ended().await, 1);
     assert_eq!(server.log().matches("the store has failed and keeps nothing any more").count(), 1, "{}", server.log());
+    // What the system refuses is no damage: the state is gone on with.
+    assert!(!stage.path("data/rebuild").exists());
     let server = stage.serve().await;
     server.post("shop", &headers, &body).await;
     server.settled(&event).await;

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::base::{self, fault};
-use super::tests::{Folder, tiny};
+use super::tests::{Folder, journaled, tiny};
 use super::torn::copy;
 use super::torn::everything::{differing, fill, lines};
-use super::{Journaled, Options, open};
+use super::{Journaled, Options};
 use crate::store::conformance::sample::event;
 use crate::store::kv::{Batch, Kv, Order, Pair};
 use crate::store::local::{Core, Local};
@@ -47,7 +47,7 @@ fn aside(folder: &Path) -> usize {
 
 /// A store with what is below it.
 fn running(folder: &Path, options: &Options) -> (Arc<Journaled>, Arc<dyn Store>) {
-    let kv = Arc::new(open::open(folder, options).unwrap());
+    let kv = Arc::new(journaled(folder, options).unwrap());
     let mut core = Core::new(Arc::clone(&kv) as Arc<dyn Kv>);
     core.load().unwrap();
     (kv, Arc::new(Local::start(core)))

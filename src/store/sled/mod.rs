@@ -62,7 +62,7 @@ use self::journal::Journal;
 use self::layers::{Layers, Value};
 use self::state::State;
 use self::stored::Stored;
-use self::watch::Watch;
+use self::watch::{Watch, watched};
 use super::kv::{Batch, Kv, Order, Pair};
 use super::local::{Core, Local, failed};
 use super::{Store, StoreError, Usage};
@@ -75,16 +75,28 @@ pub fn open(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
     open_with(path, &Options::default())
 }
 
+fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
+    let watch = Arc::new(Watch::new(options.patience));
+    let (path, options, signs) = (path.to_owned(), options.clone(), Arc::clone(&watch));
+    let core = watched(&watch, move || load(&path, &options, &signs))?;
+    Ok(Arc::new(Local::start(core)))
+}
+
 /// Damage of the state that is met on the way, while the journal is replayed into it or what is in flight is read, has been
 /// noted by then: opening once more makes the state anew.
-fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
+fn load(path: &Path, options: &Options, watch: &Arc<Watch>) -> Result<Core, StoreError> {
+    let load = || {
+        let mut core = Core::new(Arc::new(open::open(path, options, watch)?));
+        core.load()?;
+        Ok(core)
+    };
     let mark = Parts::of(path).rebuild;
     let was_known = mark.exists();
-    let mut opened = open_once(path, options);
-    if opened.is_err() && !was_known && mark.exists() {
-        opened = open_once(path, options);
+    let mut loaded = load();
+    if loaded.is_err() && !was_known && mark.exists() {
+        loaded = load();
     }
-    opened.map_err(|error| match error {
+    loaded.map_err(|error| match error {
         StoreError::Failed { .. } if mark.exists() => {
             let path = path.display();
             let helps = "see that its disk has room and is sound, and start again";
@@ -95,13 +107,6 @@ fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreErro
         }
         other => other,
     })
-}
-
-fn open_once(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
-    let kv = open::open(path, options)?;
-    let mut core = Core::new(Arc::new(kv));
-    core.load()?;
-    Ok(Arc::new(Local::start(core)))
 }
 
 /// How often to look whether the thread behind the writer has ended.
@@ -180,7 +185,7 @@ struct Shared {
     layers: RwLock<Layers>,
     options: Options,
     room: Room,
-    watch: Watch,
+    watch: Arc<Watch>,
     /// Rung when there is something to apply, when something was applied, and at the end.
     bell: Condvar,
     bell_lock: Mutex<()>,

@@ -13,7 +13,7 @@ use super::journal::segment::{self, End, Records, Segment, damaged};
 use super::journal::{self, Journal, Position};
 use super::layers::Layers;
 use super::meta::Meta;
-use super::rebuild::{PART, apply, rebuild};
+use super::rebuild::{PART, apply, flush, rebuild};
 use super::snapshot;
 use super::state::State;
 use super::stored::Stored;
@@ -22,19 +22,21 @@ use super::{Journaled, Options, Shared, applier};
 use crate::store::StoreError;
 use crate::store::local::failed;
 
-/// Opens the folder.
-pub(super) fn open(path: &Path, options: &Options) -> Result<Journaled, StoreError> {
-    open_if(path, options, check_needed)
+/// Opens the folder. Writing to sled gives its signs of life to `watch`.
+pub(super) fn open(path: &Path, options: &Options, watch: &Arc<Watch>) -> Result<Journaled, StoreError> {
+    open_if(path, options, watch, check_needed)
 }
 
 /// The same, also where values are missing.
 pub(super) fn open_for_salvage(path: &Path) -> Result<Journaled, StoreError> {
-    open_if(path, &Options::default(), |_, _, _| Ok(()))
+    let options = Options::default();
+    open_if(path, &options, &Arc::new(Watch::new(options.patience)), |_, _, _| Ok(()))
 }
 
 fn open_if(
     path: &Path,
     options: &Options,
+    watch: &Arc<Watch>,
     check: fn(&State, &Parts, &[Segment]) -> Result<(), StoreError>,
 ) -> Result<Journaled, StoreError> {
     let lock = folder::lock(path)?;
@@ -46,10 +48,10 @@ fn open_if(
     check_chain(&segments)?;
     let (state, is_checked) = match usable(&parts, &segments, options)? {
         Some(state) => state,
-        None => (rebuild(&parts, &segments)?, true),
+        None => (rebuild(&parts, &segments, watch)?, true),
     };
     let is_halfway = state.is_halfway();
-    let end = replay(&state, &segments, options)?;
+    let end = replay(&state, &segments, options, watch)?;
     if is_halfway {
         check_done(&state, options)?;
     }
@@ -61,7 +63,7 @@ fn open_if(
         layers: RwLock::new(Layers::default()),
         options: options.clone(),
         room: folder::Room::default(),
-        watch: Watch::new(options.patience),
+        watch: Arc::clone(watch),
         bell: Condvar::new(),
         bell_lock: Mutex::new(()),
         is_closing: AtomicBool::new(false),
@@ -107,6 +109,7 @@ fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Opti
         Ok(state) => state,
         Err(StoreError::Corrupt { what }) => {
             tracing::error!(what, "the state cannot be read");
+            parts.note_damage()?;
             return Ok(None);
         }
         Err(error) => return Err(error),
@@ -207,7 +210,12 @@ pub(super) fn goes_on_from(segments: &[Segment], position: Position) -> bool {
 
 /// Applies what the journal holds beyond the state, and answers where it ends. A record that was not whole when everything
 /// stopped is cut off: it was never acknowledged.
-fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Option<Position>, StoreError> {
+fn replay(
+    state: &State,
+    segments: &[Segment],
+    options: &Options,
+    watch: &Watch,
+) -> Result<Option<Position>, StoreError> {
     let mut at = state.about().position;
     sync_last(segments, options)?;
     let rest: Vec<&Segment> = segments.iter().filter(|it| it.head.number >= at.segment).collect();
@@ -219,7 +227,7 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
             at = Position { segment: segment.head.number, offset: segment::HEAD as u64, sequence: at.sequence };
         }
         if at == state.reach() && (state.is_halfway() || !part.is_empty()) {
-            apply(state, &mut part, at)?;
+            apply(state, &mut part, at, watch)?;
         }
         if index > 0 && segment.head.first != at.sequence {
             let why = format!("it begins with record {}, and {} is expected", segment.head.first, at.sequence);
@@ -248,7 +256,7 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
             at.offset = (place + record.length) as u64;
             at.sequence = record.sequence + 1;
             if part.len() >= PART || at == state.reach() {
-                apply(state, &mut part, at)?;
+                apply(state, &mut part, at, watch)?;
             }
         }
         match found.end() {
@@ -262,8 +270,8 @@ fn replay(state: &State, segments: &[Segment], options: &Options) -> Result<Opti
         }
     }
     if records > 0 {
-        apply(state, &mut part, at)?;
-        state.flush()?;
+        apply(state, &mut part, at, watch)?;
+        flush(state, watch)?;
     }
     Ok((!segments.is_empty()).then_some(at))
 }

@@ -13,6 +13,7 @@ use super::plan::Wanted;
 use super::snapshot::{self, Lines};
 use super::state::State;
 use super::stored::Stored;
+use super::watch::Watch;
 use crate::store::StoreError;
 use crate::store::local::failed;
 
@@ -20,7 +21,7 @@ use crate::store::local::failed;
 pub(super) const PART: usize = 20_000;
 
 /// Makes the state anew from the newest good snapshot, or from nothing where the journal goes back to its beginning.
-pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, StoreError> {
+pub(super) fn rebuild(parts: &Parts, segments: &[Segment], watch: &Watch) -> Result<State, StoreError> {
     if parts.state.exists() {
         let aside = parts.set_aside()?;
         tracing::warn!(folder = %aside.display(), "the state is set aside and made anew from the journal");
@@ -29,11 +30,11 @@ pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, Stor
     let snapshots = snapshot::survey(&parts.snapshots)?;
     let fitting = snapshots.iter().rev().filter(|snapshot| goes_on_from(segments, snapshot.position));
     for snapshot in fitting {
-        let state = State::open(parts)?;
-        match load(&state, &snapshot.path, snapshot.position)? {
+        let state = fresh(parts)?;
+        match load(&state, &snapshot.path, snapshot.position, watch)? {
             Ok(keys) => {
                 tracing::info!(snapshot = %snapshot.path.display(), keys, "the state is made from a snapshot");
-                return begun(parts, state);
+                return begun(parts, state, watch);
             }
             Err(why) => {
                 tracing::warn!(snapshot = %snapshot.path.display(), why, "the snapshot is damaged; trying the one before");
@@ -52,13 +53,21 @@ pub(super) fn rebuild(parts: &Parts, segments: &[Segment]) -> Result<State, Stor
         );
         return Err(StoreError::Corrupt { what });
     }
-    let state = State::open(parts)?;
-    state.apply(std::iter::empty(), start, &|| ())?;
-    begun(parts, state)
+    let state = fresh(parts)?;
+    apply(&state, &mut BTreeMap::new(), start, watch)?;
+    begun(parts, state, watch)
 }
 
-fn begun(parts: &Parts, state: State) -> Result<State, StoreError> {
-    state.flush()?;
+/// A new state. That sled cannot even read this one is no loss.
+fn fresh(parts: &Parts) -> Result<State, StoreError> {
+    State::open(parts).map_err(|error| match error {
+        StoreError::Corrupt { what } => failed("opening a new state", what),
+        other => other,
+    })
+}
+
+fn begun(parts: &Parts, state: State, watch: &Watch) -> Result<State, StoreError> {
+    flush(&state, watch)?;
     match fs::remove_file(&parts.rebuild) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("forgetting the damage", error)),
         _ => Ok(state),
@@ -70,7 +79,7 @@ fn remove(folder: &Path) -> Result<(), StoreError> {
 }
 
 /// Reads a snapshot into an empty state. The inner error says in words what is wrong with it.
-fn load(state: &State, path: &Path, position: Position) -> Result<Result<u64, String>, StoreError> {
+fn load(state: &State, path: &Path, position: Position, watch: &Watch) -> Result<Result<u64, String>, StoreError> {
     let mut lines = match Lines::open(path) {
         Ok(lines) => lines,
         Err(why) => return Ok(Err(why)),
@@ -83,10 +92,10 @@ fn load(state: &State, path: &Path, position: Position) -> Result<Result<u64, St
             None => break,
         }
         if part.len() >= PART {
-            apply(state, &mut part, Position::default())?;
+            apply(state, &mut part, Position::default(), watch)?;
         }
     }
-    apply(state, &mut part, position)?;
+    apply(state, &mut part, position, watch)?;
     Ok(Ok(state.about().keys))
 }
 
@@ -95,8 +104,20 @@ pub(super) fn apply(
     state: &State,
     part: &mut BTreeMap<Vec<u8>, Option<Stored>>,
     position: Position,
+    watch: &Watch,
 ) -> Result<(), StoreError> {
     let part = std::mem::take(part);
     let wanted = part.iter().map(|(key, stored)| Wanted { key, stored: stored.clone(), is_new: false });
-    state.apply(wanted, position, &|| ())
+    watch.alive();
+    let applied = state.apply(wanted, position, &|| watch.alive());
+    watch.idle();
+    applied
+}
+
+/// Makes durable what was applied. A disk that takes its time is not sled waiting for itself.
+pub(super) fn flush(state: &State, watch: &Watch) -> Result<(), StoreError> {
+    watch.alive();
+    let flushed = state.flush_and(&|| watch.idle());
+    watch.idle();
+    flushed.map(drop)
 }

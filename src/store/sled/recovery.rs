@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::folder::Parts;
 use super::journal::segment;
 use super::stored::Stored;
-use super::tests::{Folder, tiny};
-use super::{open, rebuild, snapshot};
+use super::tests::{Folder, journaled, tiny};
+use super::watch::Watch;
+use super::{rebuild, snapshot};
 use crate::store::StoreError;
 use crate::store::conformance::sample::event;
 use crate::store::kv::{Batch, Kv};
@@ -47,7 +48,7 @@ async fn a_first_file_without_its_head_is_that_of_a_new_folder() {
 fn a_start_that_was_cut_off_while_it_made_the_state_anew_is_finished_by_the_next() {
     let folder = Folder::new();
     let parts = Parts::of(&folder.path());
-    let opened = open::open(&folder.path(), &tiny()).unwrap();
+    let opened = journaled(&folder.path(), &tiny()).unwrap();
     put(&opened, "book", &[b'l'; 2_000]);
     // Both snapshots point at the value …
     grow(&opened, || snapshot::survey(&parts.snapshots).unwrap().len() == 2);
@@ -61,9 +62,9 @@ fn a_start_that_was_cut_off_while_it_made_the_state_anew_is_finished_by_the_next
     drop(opened);
     std::fs::remove_dir_all(&parts.state).unwrap();
     let segments = segment::survey(&parts.journal).unwrap();
-    let half = rebuild::rebuild(&parts, &segments).unwrap();
+    let half = rebuild::rebuild(&parts, &segments, &Watch::new(Duration::from_secs(60))).unwrap();
     half.close().unwrap();
-    let opened = open::open(&folder.path(), &tiny()).unwrap();
+    let opened = journaled(&folder.path(), &tiny()).unwrap();
     assert_eq!(opened.get(b"book").unwrap(), None);
     assert_eq!(opened.get(b"grow-1").unwrap().map(|value| value.len()), Some(1_000));
 }
@@ -71,7 +72,7 @@ fn a_start_that_was_cut_off_while_it_made_the_state_anew_is_finished_by_the_next
 #[test]
 fn a_value_that_moves_while_it_is_read_is_read_where_it_is() {
     let folder = Folder::new();
-    let opened = open::open(&folder.path(), &tiny()).unwrap();
+    let opened = journaled(&folder.path(), &tiny()).unwrap();
     let at = || match opened.shared.state.get(b"book").unwrap() {
         Some(Stored::There(at)) => Some(at),
         _ => None,

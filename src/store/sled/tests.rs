@@ -1,6 +1,6 @@
 //! The sled store keeps every promise, and says what is wrong with a folder. Being killed is in `crash`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::Options;
+use super::watch::Watch;
+use super::{Journaled, Options};
 use crate::model::{Decision, Message};
 use crate::store::conformance::sample::{LEASE, at, decision, event, reply};
 use crate::store::conformance::{self, DURABLE, Harness, PROMISES};
@@ -93,6 +94,11 @@ async fn no_value_is_left_to_a_file_that_sled_never_syncs() {
     decide_all(&*store).await;
     store.close().await.unwrap();
     assert_eq!(std::fs::read_dir(folder.path().join("state/blobs")).unwrap().count(), 0);
+}
+
+/// What is below a store, without it.
+pub(super) fn journaled(path: &Path, options: &Options) -> Result<Journaled, StoreError> {
+    super::open::open(path, options, &Arc::new(Watch::new(options.patience)))
 }
 
 /// Sizes with which files are finished, handed down and covered by snapshots all the time.

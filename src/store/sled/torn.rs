@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use self::everything::{KINDS, differing, fill, kind, lines};
-use super::tests::tiny;
+use super::tests::{journaled, tiny};
 use crate::model::EventId;
 use crate::store::kv::{Batch, Kv, Order};
 use crate::store::{EventQuery, Store, StoreError, StoredEvent};
@@ -194,7 +194,7 @@ async fn a_key_of_any_kind_that_goes_in_silence_is_missed() {
     for letter in b'a'..=b'z' {
         let _ = fs::remove_dir_all(&harmed);
         copy(&whole, &harmed);
-        let kv = super::open::open(&harmed, &tiny()).unwrap();
+        let kv = journaled(&harmed, &tiny()).unwrap();
         let first = kv.page(&(vec![letter]..vec![letter + 1]), Order::Forward, 1).unwrap();
         let mut batch = Batch::default();
         first.into_iter().for_each(|(key, _)| batch.remove(key));
