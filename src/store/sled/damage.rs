@@ -111,7 +111,8 @@ async fn damage_that_is_met_by_a_running_store_ends_it_and_the_next_start_mends_
             let mut batch = Batch::default();
             batch.put(key, value);
             kv.apply(batch).unwrap();
-            kv.flush().unwrap();
+            // A snapshot that is being taken may have met it before.
+            let _ = kv.flush();
         } else {
             assert!(matches!(read(&kv), Err(StoreError::Failed { .. })));
         }

@@ -6,6 +6,7 @@
 //! | `state/` | sled: the keys as they stand, applied a little behind the journal; long values stay in the journal |
 //! | `snapshots/` | the state at some moment, from which `state/` can be made anew with the journal behind it |
 //! | `lock` | taken by the process that has it open |
+//! | `rebuild` | there while `state/` is known to be damaged, until it has been made anew |
 //!
 //! Acknowledged is what the journal has made durable. Losing `state/`, or its tail, costs time and nothing else.
 
@@ -37,6 +38,7 @@ mod scan;
 #[cfg(test)]
 mod slow;
 mod snapshot;
+mod start;
 mod state;
 mod stored;
 #[cfg(test)]
@@ -57,14 +59,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::below::Below;
-use self::folder::{Parts, Room};
+use self::folder::Room;
 use self::journal::Journal;
 use self::layers::{Layers, Value};
+use self::start::open_with;
 use self::state::State;
 use self::stored::Stored;
-use self::watch::{Watch, watched};
+use self::watch::Watch;
 use super::kv::{Batch, Kv, Order, Pair};
-use super::local::{Core, Local, failed};
+use super::local::failed;
 use super::{Store, StoreError, Usage};
 
 pub use self::check::{Damage, Report, check};
@@ -73,40 +76,6 @@ pub use self::salvage::{Salvaged, salvage};
 /// Opens the store in a folder, which is made if it is not there.
 pub fn open(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
     open_with(path, &Options::default())
-}
-
-fn open_with(path: &Path, options: &Options) -> Result<Arc<dyn Store>, StoreError> {
-    let watch = Arc::new(Watch::new(options.patience));
-    let (path, options, signs) = (path.to_owned(), options.clone(), Arc::clone(&watch));
-    let core = watched(&watch, move || load(&path, &options, &signs))?;
-    Ok(Arc::new(Local::start(core)))
-}
-
-/// Damage of the state that is met on the way, while the journal is replayed into it or what is in flight is read, has been
-/// noted by then: opening once more makes the state anew.
-fn load(path: &Path, options: &Options, watch: &Arc<Watch>) -> Result<Core, StoreError> {
-    let load = || {
-        let mut core = Core::new(Arc::new(open::open(path, options, watch)?));
-        core.load()?;
-        Ok(core)
-    };
-    let mark = Parts::of(path).rebuild;
-    let was_known = mark.exists();
-    let mut loaded = load();
-    if loaded.is_err() && !was_known && mark.exists() {
-        loaded = load();
-    }
-    loaded.map_err(|error| match error {
-        StoreError::Failed { .. } if mark.exists() => {
-            let path = path.display();
-            let helps = "see that its disk has room and is sound, and start again";
-            failed(
-                &format!("making the state in {path} anew; nothing is lost, because the journal holds it: {helps}"),
-                error,
-            )
-        }
-        other => other,
-    })
 }
 
 /// How often to look whether the thread behind the writer has ended.

@@ -90,13 +90,15 @@ impl State {
     /// Notes that the state is damaged: nothing is built on it any more, and the next start makes it anew. Answers the error
     /// for whoever was doing `what`; no more than that it failed, because nothing is lost.
     pub(super) fn give_up(&self, what: &str, why: &str) -> StoreError {
-        if !self.is_damaged.swap(true, Ordering::AcqRel) {
+        if !self.is_damaged() {
             tracing::error!(folder = %self.parts.state.display(), why, "the state is damaged and has to be made anew");
             metrics::counter!("rejoinder_store_state_errors_total").increment(1);
             if let Err(error) = self.parts.note_damage() {
                 tracing::error!(error = %error, "the damage could not be noted; remove the folder `state` before the next start");
             }
         }
+        // Only now: the program ends when it hears of it.
+        self.is_damaged.store(true, Ordering::Release);
         failed(what, why)
     }
 
