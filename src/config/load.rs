@@ -18,7 +18,7 @@ use url::Url;
 use super::document::{ConfigDocument, LogForm};
 use super::surroundings;
 use crate::engine::{Patience, Polling};
-use crate::model::{AccountName, Capability, SourceName, duration};
+use crate::model::{AccountName, Capability, SHORTEST_RETENTION, SourceName, duration};
 use crate::outbox::OnUnknown;
 use crate::provider::hook::Hook;
 use crate::provider::{Adapter, Mapping, Quota};
@@ -28,9 +28,6 @@ use crate::secret::Secret;
 use crate::server::{Admission, Limits};
 use crate::signature::{Verifier, VerifySettings};
 use crate::yaml::{Document, Faults};
-
-/// The shortest time that things are kept; Sequenzy repeats deliveries for seven days.
-const SHORTEST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The shortest and the longest time-out.
 const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(120));

@@ -34,7 +34,7 @@ pub use event::{Attachment, Author, Contact, Conversation, Direction, Draft, Eve
 pub use ids::{AccountName, BookHash, EventId, LaneKey, QuarantineId, SendId, SourceName, WindowKey};
 pub use mode::Mode;
 pub use position::{Position, Stretch};
-pub use record::{ContactRecord, ConversationRecord, Facts};
+pub use record::{ContactRecord, ConversationRecord, Facts, SHORTEST_RETENTION};
 pub use reported::{DeliveryReport, DeliveryStatus, Reported};
 pub use send::{CancelOn, HoldCause, SUPERSEDED, Send, SendState, Settling};
 pub use window::{CapScope, Curbs, Hand, Quarantine, Window};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -14,6 +14,9 @@ use super::mode::Mode;
 use super::moment;
 use super::send::Send;
 use super::window::Curbs;
+
+/// How long everything is kept at the least: the time for which a sender repeats a delivery (Sequenzy).
+pub const SHORTEST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is remembered of a conversation.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,18 @@ pub struct ConversationRecord {
     /// When it was closed, unless something happened in it since.
     #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+    /// Until when something in it counts, where that may be longer than [`SHORTEST_RETENTION`].
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub counts_until: Option<Timestamp>,
+}
+
+impl ConversationRecord {
+    /// Whether nothing in it is as young as `before`, or counted then. What rules `set` is part of the conversation, and goes
+    /// with it.
+    pub fn is_over(&self, before: Timestamp) -> bool {
+        let times = [self.last_inbound, self.last_human, self.last_automatic, self.closed_at, self.counts_until];
+        times.iter().flatten().chain(self.responses.values()).all(|at| *at < before)
+    }
 }
 
 /// What is remembered of a correspondent over all conversations of an account.
@@ -57,11 +72,22 @@ pub struct ContactRecord {
     /// When a message to this address last failed for good; none once one was delivered again.
     #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
     pub bounced: Option<Timestamp>,
-    /// Counts commits that changed it; a decision made from an older record is made again.
+    /// Until when something in it counts, where that may be longer than [`SHORTEST_RETENTION`]; the end of time for what is
+    /// done once for a correspondent, ever.
+    #[serde(with = "moment::option", skip_serializing_if = "Option::is_none")]
+    pub counts_until: Option<Timestamp>,
+    /// Another one after every commit that changed it; a decision made from an older record is made again.
     pub version: u64,
 }
 
 impl ContactRecord {
+    /// Whether nothing in it is as young as `before`, or counted then. What rules `set` never ends by itself: it may say that
+    /// nobody is to write to them again.
+    pub fn is_over(&self, before: Timestamp) -> bool {
+        let times = [self.bounced, self.counts_until];
+        self.state.is_empty() && times.iter().flatten().chain(self.responses.values()).all(|at| *at < before)
+    }
+
     /// Whether the same is remembered, at whatever version.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (&self.state, &self.responses, self.bounced) == (&other.state, &other.responses, other.bounced)

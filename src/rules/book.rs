@@ -17,6 +17,7 @@ use super::guard::GUARD;
 use super::identity;
 use super::index::Index;
 use super::lists::WordLists;
+use super::lookback::Lookback;
 use super::schedule;
 use super::site::{SCRIPTS, Site, Surroundings, action_script};
 use crate::model::BookHash;
@@ -32,6 +33,7 @@ static STRUCTURE: LazyLock<Result<Structure, String>> = LazyLock::new(|| Structu
 pub struct Book {
     pub(super) rules: Vec<Rule>,
     pub(super) index: Index,
+    pub(super) lookback: Lookback,
     pub(super) surroundings: Surroundings,
     has_scripts: bool,
     hash: BookHash,
@@ -82,7 +84,8 @@ impl Book {
         let hash = BookHash::derive(named.iter().map(|(name, text)| (name.as_str(), *text)));
         let rules = faults.or(rules)?;
         let has_scripts = rules.iter().any(Rule::runs_a_script);
-        Ok(Self { index: Index::new(&rules), rules, surroundings, has_scripts, hash, kept })
+        let (index, lookback) = (Index::new(&rules), Lookback::new(&rules, &surroundings.guard));
+        Ok(Self { index, lookback, rules, surroundings, has_scripts, hash, kept })
     }
 
     /// The rules, in order.

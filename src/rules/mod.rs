@@ -18,6 +18,7 @@ mod identity;
 mod index;
 pub mod lint;
 pub mod lists;
+mod lookback;
 pub mod markdown;
 pub mod roots;
 pub mod schedule;

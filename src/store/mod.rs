@@ -298,7 +298,7 @@ pub trait Store: Send + Sync {
 
     /// Keeps a decision with its sends and records, calls off what it cancels and supersedes, and confirms the send that the
     /// event turned out to be, also if that was a dead letter, or keeps what the event reports of it: all or nothing. The
-    /// contact's version is one more than the claim's where the decision remembers something new of them. The windows it
+    /// contact's version is one that it never had where the decision remembers something new of them. The windows it
     /// counted in must be as they were read. Durable when it returns.
     async fn commit_decision(&self, claim: &EventClaim, decision: Decision) -> Result<Commit, StoreError>;
 
@@ -390,7 +390,9 @@ pub trait Store: Send + Sync {
     async fn position(&self, source: &SourceName) -> Result<Option<Position>, StoreError>;
 
     /// Forgets events received before `before` that are decided and have no open, held or dead send, with their decisions
-    /// and sends, and ledger entries, windows, quarantines and resumptions of that age. Answers how many events were forgotten.
+    /// and sends, and ledger entries, windows, quarantines and resumptions of that age. Then conversations of which no event
+    /// is left, and correspondents, [as soon as](ConversationRecord::is_over) [nothing](ContactRecord::is_over) in them
+    /// counts. Answers how many events were forgotten.
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError>;
 
     /// Writes everything as compressed lines of JSON, and answers how many. Whole only where nothing changes meanwhile.

@@ -1,5 +1,6 @@
 //! What an event leaves behind beside its actions: counters, the last word of each side, what it calls off.
 
+use super::super::book::Book;
 use super::super::{fields, guard};
 use super::Deciding;
 use crate::model::decision::Seen;
@@ -22,7 +23,10 @@ impl Deciding<'_> {
         if event.at != event.received_at {
             self.trace.decided_after = self.conversation.latest.filter(|latest| event.at < *latest);
         }
-        remember(self.facts, &mut self.conversation);
+        remember(self.book, self.facts, &mut self.conversation);
+        if !self.contact.says_the_same(&self.facts.contact) {
+            self.contact.counts_until = self.book.lookback.of_contact(&self.contact, now);
+        }
         self.alert();
         Decision {
             event: event.id.clone(),
@@ -66,7 +70,7 @@ impl Deciding<'_> {
 }
 
 /// What a conversation remembers of an event whatever rules say of it.
-pub(super) fn remember(facts: &Facts, conversation: &mut ConversationRecord) {
+pub(super) fn remember(book: &Book, facts: &Facts, conversation: &mut ConversationRecord) {
     let (event, now) = (&facts.event, facts.now);
     conversation.message_count += u64::from(fields::counts_as_message(event));
     match event.kind {
@@ -78,6 +82,7 @@ pub(super) fn remember(facts: &Facts, conversation: &mut ConversationRecord) {
     if event.at != event.received_at {
         conversation.latest = conversation.latest.max(Some(event.at));
     }
+    conversation.counts_until = book.lookback.of_conversation(now);
     match cancels(facts) {
         Some(CancelOn::ContactMessage) => conversation.last_inbound = Some(now),
         Some(CancelOn::HumanReply) => conversation.last_human = Some(now),

@@ -14,7 +14,7 @@ const WHOSE: &str = "every rule";
 pub fn undecided(book: &Book, facts: &Facts) -> Decision {
     let error = "deciding failed by a fault in the program, and nothing was sent".to_owned();
     let mut conversation = facts.conversation.clone();
-    aftermath::remember(facts, &mut conversation);
+    aftermath::remember(book, facts, &mut conversation);
     let error = RuleError { rule: WHOSE.to_owned(), error, on_error: OnError::default() };
     Decision {
         event: facts.event.id.clone(),

@@ -7,6 +7,7 @@ mod dead;
 mod decide;
 mod deliver;
 mod durable;
+mod forget;
 mod held;
 mod keep;
 mod list;
@@ -149,6 +150,10 @@ pub const PROMISES: &[Promise] = promises![
     keep::the_last_position_of_a_source_counts,
     keep::what_is_old_and_settled_is_forgotten,
     keep::what_is_not_settled_is_never_forgotten,
+    forget::a_conversation_is_forgotten_when_nothing_in_it_counts,
+    forget::a_conversation_with_something_under_way_is_not_forgotten,
+    forget::a_correspondent_is_forgotten_when_nothing_known_of_them_counts,
+    forget::a_decision_from_a_contact_record_that_was_forgotten_is_made_again,
     keep::counts_follow_every_step,
     keep::a_closed_store_says_so,
 ];

@@ -79,11 +79,13 @@ async fn every_kind_of_key_that_is_lost_is_missed() {
         (b'q', "an_accepted_event_is_still_waiting"),
         (b'd', "a_decision_is_kept_with_its_sends"),
         (b'l', "events_are_found_by_every_filter"),
+        (b'l', "a_conversation_with_something_under_way_is_not_forgotten"),
         (b's', "a_decision_is_kept_with_its_sends"),
         (b'h', "a_send_of_unknown_outcome_is_not_called_off"),
         (b'j', "a_send_of_unknown_outcome_is_not_called_off"),
         (b'o', "sends_stay_in_the_outbox"),
         (b'c', "a_claim_carries_the_records_as_last_committed"),
+        (b'p', "a_decision_from_a_contact_record_that_was_forgotten_is_made_again"),
         (b'p', "a_decision_from_an_older_contact_record_is_refused_and_made_again"),
         (b'g', "a_message_of_ours_is_known_by_either_id_and_confirms_its_send"),
         (b'g', "a_change_that_follows_on_a_send_of_ours_is_caused_by_it"),
@@ -114,6 +116,8 @@ enum Fault {
     IgnoresLeases,
     AttemptsAreNotKept,
     KnowsNoOrder,
+    ForgetsNothing,
+    ForgetsAtOnce,
 }
 
 /// A store with one fault.
@@ -259,7 +263,11 @@ impl Store for Faulty {
         self.inner.credential(name).await
     }
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.inner.prune(before).await
+        match self.fault {
+            Fault::ForgetsNothing => Ok(0),
+            Fault::ForgetsAtOnce => self.inner.prune(Timestamp::MAX).await,
+            _ => self.inner.prune(before).await,
+        }
     }
     async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<u64, StoreError> {
         self.inner.export(into, progress).await
@@ -302,6 +310,10 @@ async fn a_store_that_breaks_its_word_is_found_out() {
         (Fault::KnowsNoOrder, "a_send_that_is_tried_again_is_not_overtaken_in_its_lane"),
         (Fault::KnowsNoOrder, "a_lane_goes_on_when_its_patience_ends_and_says_so"),
         (Fault::KnowsNoOrder, "a_reply_that_waits_for_the_end_of_a_burst_is_superseded"),
+        (Fault::ForgetsNothing, "a_conversation_is_forgotten_when_nothing_in_it_counts"),
+        (Fault::ForgetsNothing, "a_correspondent_is_forgotten_when_nothing_known_of_them_counts"),
+        (Fault::ForgetsAtOnce, "a_conversation_is_forgotten_when_nothing_in_it_counts"),
+        (Fault::ForgetsAtOnce, "a_correspondent_is_forgotten_when_nothing_known_of_them_counts"),
         (Fault::AttemptsAreNotKept, "the_start_of_an_attempt_is_kept_before_the_call"),
     ] {
         let found = broken(|| Box::new(fault), PROMISES).await;

@@ -184,8 +184,8 @@ impl Core {
         let conversation: ConversationRecord = std::mem::take(&mut decision.conversation);
         batch.put(keys::conversation(&decided.lane), record::write(&conversation)?);
         if let Some(key) = decided.correspondent.as_ref().filter(|_| decided.is_contact_changed) {
-            let contact =
-                ContactRecord { version: decided.contact_version + 1, ..std::mem::take(&mut decision.contact) };
+            // Never one that it had before: a record that was forgotten meanwhile begins anew.
+            let contact = ContactRecord { version: decided.fence, ..std::mem::take(&mut decision.contact) };
             batch.put(keys::contact(key), record::write(&contact)?);
         }
         batch.put(keys::decision(number), record::write(&DecisionRecord::new(decision, created))?);

@@ -68,6 +68,12 @@ pub(super) fn conversation(lane: &LaneKey) -> Vec<u8> {
     named(b'c', &digest(&[lane.as_str()]))
 }
 
+/// The events of the lane whose conversation record a key leads to; nothing for other keys.
+pub(super) fn events_of(conversation: &[u8]) -> Option<Range<Vec<u8>>> {
+    let (b'c', digest) = conversation.split_first()? else { return None };
+    Some(prefixed(&[b"l", digest].concat()))
+}
+
 /// `p` correspondent → contact record.
 pub(super) fn contact(correspondent: &str) -> Vec<u8> {
     named(b'p', correspondent)

@@ -275,7 +275,9 @@ impl Store for Local {
             forgotten += harvest.events;
             rest = harvest.rest;
             let (batch, seen) = (harvest.batch, harvest.seen);
-            self.writer.run(move |core| core.forget(batch, seen)).await?;
+            if !batch.is_empty() || !seen.is_empty() {
+                self.writer.run(move |core| core.forget(batch, seen)).await?;
+            }
         }
         let scattered = self.read(|kv| kv.scattered()).await?;
         for part in scattered.chunks(prune::PART) {
