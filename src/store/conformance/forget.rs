@@ -74,18 +74,18 @@ pub(super) async fn a_conversation_is_forgotten_when_nothing_in_it_counts(harnes
 
 pub(super) async fn a_conversation_with_something_under_way_is_not_forgotten(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
-    dead_letter(&*store, old("1", "dead")).await?;
-    replied(&*store, old("1", "open"), &[60]).await?;
+    dead_letter(&*store, old("dead", "dead")).await?;
+    replied(&*store, old("open", "open"), &[60]).await?;
     remembered(&*store, "leased", |_| ()).await?;
     remembered(&*store, "waits", |_| ()).await?;
-    accept(&*store, old("2", "leased")).await?;
+    accept(&*store, old("leased, again", "leased")).await?;
     let leased = claim(&*store, 0).await?;
-    accept(&*store, old("2", "waits")).await?;
+    accept(&*store, old("waits, again", "waits")).await?;
     store.prune(at(999)).await?;
     commit(&*store, &leased, decision(&leased)).await?;
     same("the one that waits", messages_before_next(&*store).await?, 1)?;
     for (name, messages) in [("dead", 1), ("open", 1), ("leased", 2), ("waits", 2)] {
-        accept(&*store, old("3", name)).await?;
+        accept(&*store, old(&format!("{name}, later"), name)).await?;
         same(name, messages_before_next(&*store).await?, messages)?;
     }
     Ok(())
