@@ -9,6 +9,9 @@ use super::{Harness, Kept, same};
 use crate::model::{ContactRecord, ConversationRecord, Decision, Event};
 use crate::store::{Commit, Store};
 
+/// What is remembered beside what the sample remembers.
+type Change<T> = fn(&mut T);
+
 /// A message from before everything here is forgotten.
 fn old(key: &str, conversation: &str) -> Event {
     Event { received_at: at(-100), ..event(key, conversation) }
@@ -41,7 +44,7 @@ async fn messages_before_next(store: &dyn Store) -> Result<u64, super::Seen> {
 
 pub(super) async fn a_conversation_is_forgotten_when_nothing_in_it_counts(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
-    let cases: [(&str, fn(&mut ConversationRecord), bool); 9] = [
+    let cases: [(&str, Change<ConversationRecord>, bool); 9] = [
         ("a message", |_| (), true),
         ("what rules set", |it| drop(it.state.insert("order".to_owned(), 7.into())), true),
         ("an old word", |it| it.last_human = Some(at(-100)), true),
@@ -93,7 +96,7 @@ pub(super) async fn a_conversation_with_something_under_way_is_not_forgotten(har
 
 pub(super) async fn a_correspondent_is_forgotten_when_nothing_known_of_them_counts(harness: &dyn Harness) -> Kept {
     let store = harness.open().await?;
-    let cases: [(&str, fn(&mut ContactRecord), [bool; 2]); 6] = [
+    let cases: [(&str, Change<ContactRecord>, [bool; 2]); 6] = [
         ("old", |it| greeted(&mut it.responses, -100), [false, false]),
         ("young", |it| greeted(&mut it.responses, -99), [true, false]),
         ("bounced", |it| it.bounced = Some(at(-99)), [true, false]),
