@@ -7,7 +7,6 @@ mod report;
 mod taken;
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,29 +160,19 @@ pub fn remedy(engine: &Engine, send: &Send, now: Timestamp) -> Remedy {
     }
 }
 
-/// What decides: a test hands in one that fails.
-type Decide = fn(&Book, &Facts, Depth) -> Decision;
-
-/// Asks the rules.
+/// Asks the rules. A script may take its time, and is run beside the threads that serve sockets; everything else takes less
+/// than going there.
 pub async fn decide(engine: &Engine, claim: &EventClaim) -> Result<Decision, StoreError> {
-    decide_by(rules::decide, engine, claim).await
-}
-
-/// A script may take its time, and is run beside the threads that serve sockets; everything else takes less than going
-/// there.
-async fn decide_by(decide: Decide, engine: &Engine, claim: &EventClaim) -> Result<Decision, StoreError> {
     let (book, lane) = (engine.book.load_full(), claim.event.lane());
-    let windows = unless_it_panics(&claim.event, || rules::windows(&book, &claim.event)).unwrap_or_default();
-    let curbs = engine.store.curbs(&lane, &windows).await?;
+    let curbs = engine.store.curbs(&lane, &rules::windows(&book, &claim.event)).await?;
     let mut facts = claim.facts(curbs, engine.clock.now());
     loop {
         let decision = if book.has_scripts() {
             let (book, given) = (Arc::clone(&book), facts.clone());
-            let decided =
-                tokio::task::spawn_blocking(move || decide_or_say(decide, &book, &given, Depth::Matched)).await;
+            let decided = tokio::task::spawn_blocking(move || rules::decide(&book, &given, Depth::Matched)).await;
             decided.map_err(|error| StoreError::Failed { what: "deciding".to_owned(), source: Box::new(error) })?
         } else {
-            decide_or_say(decide, &book, &facts, Depth::Matched)
+            rules::decide(&book, &facts, Depth::Matched)
         };
         if decision.wanted.is_empty() {
             return Ok(decision);
@@ -194,18 +183,7 @@ async fn decide_by(decide: Decide, engine: &Engine, claim: &EventClaim) -> Resul
 
 /// Why the event is decided as it is, with what every rule says.
 pub fn explain(book: &Book, facts: &Facts) -> Trace {
-    decide_or_say(rules::decide, book, facts, Depth::Everything).trace
-}
-
-fn decide_or_say(decide: Decide, book: &Book, facts: &Facts, depth: Depth) -> Decision {
-    let decided = unless_it_panics(&facts.event, || decide(book, facts, depth));
-    decided.unwrap_or_else(|| rules::undecided(book, facts))
-}
-
-/// Nothing where it panics: tried again it would do so again, and the conversation would wait for ever.
-fn unless_it_panics<T>(event: &Event, work: impl FnOnce() -> T) -> Option<T> {
-    let failed = |_| tracing::error!(event = %event.id, "deciding failed by a fault in the program");
-    catch_unwind(AssertUnwindSafe(work)).map_err(failed).ok()
+    rules::decide(book, facts, Depth::Everything).trace
 }
 
 /// The send as it is kept when it may not leave: something happened since it was decided, or it is paused. A send of unknown

@@ -15,7 +15,7 @@ use crate::model::{AccountName, Action, ConversationRecord, Delivery, SourceName
 use crate::outbox::{OnUnknown, RetryPolicy};
 use crate::provider::Metered;
 use crate::provider::testing::{self, Anybody, Stage};
-use crate::rules::testing::{book, facts, rules, surroundings};
+use crate::rules::testing::{book, broken_book, facts, rules, surroundings};
 use crate::rules::{Depth, decide};
 use crate::signature::verify;
 
@@ -314,23 +314,20 @@ async fn a_doubt_is_cleared_up_when_the_provider_is_back() {
 #[tokio::test]
 async fn an_event_at_which_deciding_panics_is_decided_once_and_its_lane_goes_on() {
     use crate::store::conformance::sample::{LEASE, at, event};
-    fn fails(book: &Book, facts: &Facts, depth: Depth) -> Decision {
-        assert_ne!(facts.event.raw["key"], "first", "planted");
-        decide(book, facts, depth)
-    }
-    let (written, script) = (rules("\n  - name: a\n    do: [{ close: true }]"), "fn decide(event, state) { close(); }");
-    for files in [vec![("r.yaml", written.as_str())], vec![("r.rhai", script)]] {
+    for action in ["close: true", "script: close()"] {
+        let list = format!("  - name: a\n    do: [{{ {action} }}]");
         let mut engine = engine(Arc::default());
         engine.clock = Clock::from_fn(|| at(1));
-        engine.book.store(Arc::new(book(&files, surroundings())));
         let store = &engine.store;
         store.accept(event("first", "1")).await.unwrap();
         store.accept(event("second", "1")).await.unwrap();
-        for (key, sends) in [("first", 0), ("second", 1)] {
+        let (broken, whole) = (broken_book(&list, surroundings()), book(&[("r.yaml", &rules(&list))], surroundings()));
+        for (key, book, sends) in [("first", broken, 0), ("second", whole, 1)] {
+            engine.book.store(Arc::new(book));
             let claim = store.claim_event(at(1), LEASE).await.unwrap().unwrap();
             assert_eq!(claim.event.raw["key"], key);
-            let decision = decide_by(fails, &engine, &claim).await.unwrap();
-            assert_eq!(decision.sends.len(), sends, "{files:?}");
+            let decision = super::decide(&engine, &claim).await.unwrap();
+            assert_eq!(decision.sends.len(), sends, "{action}");
             assert_eq!(store.commit_decision(&claim, decision).await.unwrap(), crate::store::Commit::Done);
         }
         assert!(store.claim_event(at(999), LEASE).await.unwrap().is_none(), "both are decided for good");

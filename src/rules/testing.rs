@@ -106,6 +106,13 @@ pub(crate) fn book(files: &[(&str, &str)], surroundings: Surroundings) -> Book {
     Book::compile(files, surroundings).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
+/// A book of one file on which the program itself fails: its index names rules that are not there.
+pub(crate) fn broken_book(list: &str, surroundings: Surroundings) -> Book {
+    let mut book = book(&[("rules.yaml", &rules(list))], surroundings);
+    book.rules.clear();
+    book
+}
+
 /// A file of rules, given as the list below `rules:`.
 pub(crate) fn rules(list: &str) -> String {
     format!("version: 1\nrules:\n{list}\n")
@@ -154,6 +161,7 @@ impl Play {
         let facts = self.world.facts(&self.book, event, self.now);
         let facts = Facts { is_own: self.is_own, depth: u8::from(self.is_own), ..facts };
         let (facts, decision) = self.world.decide(&self.book, facts, Depth::Matched);
+        assert!(decision.trace.errors.iter().all(|it| it.rule != "every rule"), "deciding panicked");
         self.world.keep(&facts.event, &decision);
         decision
     }

@@ -3,18 +3,19 @@
 mod tree;
 
 use anyhow::anyhow;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::access::Access;
 use super::output::{self, plain};
 use super::test::normalise;
-use super::{ConfigArguments, Ended, Format};
+use super::{ConfigArguments, Ended, Format, story};
 use crate::app;
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Facts, SourceName};
+use crate::model::{Event, Facts, SourceName};
 use crate::rules::check::read_event;
-use crate::rules::{self, Depth};
+use crate::rules::{self, Book, Depth};
 use crate::store;
 
 #[derive(Debug, clap::Args)]
@@ -67,7 +68,8 @@ fn keep(explained: &mut Value, rule: &str) -> anyhow::Result<()> {
         known.extend(side.iter().map(|one| plain(&one["rule"])));
         side.retain(|one| one["rule"] == rule);
     }
-    if known.iter().any(|name| name == rule) {
+    // Where deciding itself failed, no rule is named, and the head says why.
+    if known.iter().any(|name| name == rule) || story::is_undecided(&explained["decision"]["trace"]) {
         return Ok(());
     }
     Err(anyhow!("there is no rule `{rule}`{}", crate::yaml::suggest(rule, known.iter().map(String::as_str))))
@@ -96,8 +98,31 @@ fn given(arguments: &Arguments) -> anyhow::Result<Value> {
             read_event(file, &text, book.surroundings(), engine.clock.now()).map_err(|faults| anyhow!("{faults}"))?
         }
     };
-    let facts = Facts::fresh(event.clone(), engine.clock.now());
-    let decision = rules::decide(&book, &facts, Depth::Everything);
+    Ok(explained(&book, event, engine.clock.now()))
+}
+
+fn explained(book: &Book, event: Event, now: Timestamp) -> Value {
+    let facts = Facts::fresh(event.clone(), now);
+    let decision = rules::decide(book, &facts, Depth::Everything);
     // Nothing is sent, so there is nothing to say of sends.
-    Ok(json!({ "event": event, "decision": decision, "sends": null }))
+    json!({ "event": event, "decision": decision, "sends": null })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing;
+
+    #[test]
+    fn where_deciding_itself_fails_that_is_what_is_said() {
+        let book = testing::broken_book("- { name: greet, do: [{ reply: { text: x } }] }", testing::surroundings());
+        let event = testing::event(json!({ "message": { "text": "hello" } }), book.surroundings(), 0, testing::now());
+        let mut explained = explained(&book, event, testing::now());
+        let head = tree::head(&explained).join("\n");
+        assert!(
+            head.contains("every rule failed: deciding failed by a fault in the program, and nothing was sent"),
+            "{head}"
+        );
+        keep(&mut explained, "greet").unwrap();
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::model::{Event, SourceName};
 use crate::rules::Book;
-use crate::rules::testing::{book, event, now, rules, surroundings};
+use crate::rules::testing::{book, broken_book, event, now, rules, surroundings};
 
 const LIST: &str = "
   - name: refund
@@ -413,4 +413,13 @@ fn a_fault_of_shape_in_one_test_does_not_hide_those_of_the_others() {
     t.yaml:10:5: step 2: after: `a while` is not a duration; write it like 30s, 15m, 24h or 7d
     t.yaml:10:5: step 3: a `payload` needs the `source` it comes in by
     ");
+}
+
+#[test]
+fn a_fault_in_the_program_fails_a_test_that_wants_nothing_done() {
+    let book = broken_book(LIST, surroundings());
+    let tests = "tests:\n  - { name: t, event: { message: { text: refund } }, expect: [] }\n";
+    let report = run(&book, "t.yaml", tests, &nothing, &Options::default()).unwrap();
+    let said: Vec<_> = report.cases[0].differences.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["the rule `every rule` failed: deciding failed by a fault in the program, and nothing was sent"]);
 }

@@ -29,6 +29,7 @@ use crate::model::{
 };
 use acting::Acting;
 use burst::Burst;
+use undecided::unless_it_panics;
 
 pub use undecided::undecided;
 
@@ -44,9 +45,12 @@ pub enum Depth {
 /// The windows that deciding an event looks into, as far as they are known before. What a rule is counted by is wanted
 /// later, by the decision.
 pub fn windows(book: &Book, event: &Event) -> Vec<WindowKey> {
-    let settings = settings_for(book, event, None);
-    let keys = caps::keys(event, &settings).into_iter();
-    keys.filter(|(scope, _)| settings.caps.counts_by(*scope)).map(|(_, key)| key).collect()
+    let keys = unless_it_panics(event, || {
+        let settings = settings_for(book, event, None);
+        let keys = caps::keys(event, &settings).into_iter();
+        keys.filter(|(scope, _)| settings.caps.counts_by(*scope)).map(|(_, key)| key).collect()
+    });
+    keys.unwrap_or_default()
 }
 
 /// The loop guard's numbers for an event, or for a rule's reply to it.
@@ -54,11 +58,15 @@ fn settings_for<'a>(book: &'a Book, event: &Event, rule: Option<&str>) -> Cow<'a
     book.surroundings.guard.for_event(event, rule)
 }
 
-/// Decides one event. Only the rules that can match it, as the index of the book tells, are asked.
+/// Decides one event. Only the rules that can match it, as the index of the book tells, are asked. Where the program itself
+/// fails on it, the decision says so.
 pub fn decide(book: &Book, facts: &Facts, depth: Depth) -> Decision {
-    let deciding = Deciding::new(book, facts, depth);
-    let candidates = book.index.candidates(facts.event.kind, &deciding.view);
-    deciding.work_through(&candidates)
+    let decided = unless_it_panics(&facts.event, || {
+        let deciding = Deciding::new(book, facts, depth);
+        let candidates = book.index.candidates(facts.event.kind, &deciding.view);
+        deciding.work_through(&candidates)
+    });
+    decided.unwrap_or_else(|| undecided(book, facts))
 }
 
 /// The same decision with every rule asked: what [`decide`] is measured against. Only the count of rules differs.
