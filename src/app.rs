@@ -209,8 +209,8 @@ pub struct Running {
 /// Starts everything that the settings ask for.
 pub async fn start(settings: Settings, metrics: Option<PrometheusHandle>) -> Result<Running, StartError> {
     let book = load_book(&settings)?;
-    let public = bind(settings.listen).await?;
-    let admin = bind(settings.admin_listen).await?;
+    let public = bind(settings.listen).await?.behind(settings.admission.clone());
+    let admin = bind(settings.admin_listen).await?.behind(settings.admission.clone());
     let store = open_store(&settings.store).await?;
     store.keep_book(book.hash(), book.kept()).await?;
     announce(&settings);

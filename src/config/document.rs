@@ -51,7 +51,8 @@ pub(super) struct ConfigDocument {
     pub egress: EgressDocument,
     /// Limits on everything that comes from outside.
     pub limits: LimitsDocument,
-    /// Proxies in front of rejoinder: addresses and ranges whose `X-Forwarded-For` or `Forwarded` is believed.
+    /// Proxies in front of rejoinder: addresses and ranges whose `X-Forwarded-For` or `Forwarded` is believed, and which may
+    /// take all connections.
     pub trusted_proxies: Vec<String>,
     /// How log lines look: pretty (default) or json.
     pub log: LogForm,
@@ -174,7 +175,8 @@ pub(super) struct LimitsDocument {
     pub max_body: Size,
     /// The largest head of a request; 64KiB by default.
     pub max_headers: Size,
-    /// Connections at once on one listener; 1024 by default. The next ones are answered 429 and closed.
+    /// Connections at once on one listener; 1024 by default. One address has at most half of them, unless it is this machine
+    /// or one of `trusted_proxies`. The next ones are answered 429 and closed.
     pub connections: usize,
     /// Deliveries under way at once; 512 by default.
     pub concurrency: usize,

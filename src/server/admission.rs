@@ -35,6 +35,11 @@ impl Admission {
         self.allowed.insert(source, ranges);
     }
 
+    /// Whether it is one of the proxies.
+    pub(super) fn trusts(&self, peer: IpAddr) -> bool {
+        holds(&self.trusted, peer)
+    }
+
     /// Whether a request to the source may be looked into.
     pub(super) fn admits(&self, source: &SourceName, peer: Option<Peer>, headers: &HeaderMap) -> bool {
         let Some(ranges) = self.allowed.get(source) else { return true };
@@ -46,7 +51,7 @@ impl Admission {
     /// the other one as its client wrote it, so where both are there they must say the same.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = peer.to_canonical();
-        if !holds(&self.trusted, peer) {
+        if !self.trusts(peer) {
             return Some(peer);
         }
         let (listed, forwarded) = (values(headers, X_FORWARDED_FOR), values(headers, FORWARDED.as_str()));

@@ -10,6 +10,7 @@ mod deliveries;
 mod health;
 mod listen;
 mod refused;
+mod rooms;
 mod sandbox;
 mod state;
 

@@ -22,7 +22,7 @@ pub struct Limits {
     pub max_body: usize,
     /// The largest head of a request, in bytes: names and values of its headers.
     pub max_headers: usize,
-    /// Connections at once on one listener; the next ones are answered 429 and closed.
+    /// Connections at once on one listener, of one address at most half of them; the next ones are answered 429 and closed.
     pub connections: usize,
     /// Deliveries under way at once; beyond that, 429.
     pub concurrency: usize,

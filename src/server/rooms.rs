@@ -1,0 +1,185 @@
+//! Room for connections: so many at once, and of one address at most half of them, so that no single client takes the places
+//! of all others. Proxies that are believed and this machine itself speak for many, and are not counted.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use ipnet::Ipv6Net;
+use metrics::counter;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::admission::Admission;
+use super::answer;
+
+/// Connections too many that are told so at the same time.
+const TURNED_AWAY: usize = 64;
+
+/// What a network is given at least (RFC 6177): whoever has one address of it has all.
+const NETWORK: u8 = 64;
+
+/// Room for connections.
+pub(super) struct Rooms {
+    served: Arc<Semaphore>,
+    turned_away: Arc<Semaphore>,
+    admission: Admission,
+    /// The most connections of one address.
+    share: usize,
+    taken: Arc<Taken>,
+}
+
+/// How many connections each address has.
+#[derive(Default)]
+struct Taken(Mutex<HashMap<IpAddr, usize>>);
+
+/// A place for a connection, until it is dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
+/// The place as one of those of an address.
+struct Share(IpAddr, Arc<Taken>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.1.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.0);
+            }
+        }
+    }
+}
+
+impl Rooms {
+    /// For so many connections.
+    pub(super) fn new(connections: usize, admission: Admission) -> Self {
+        Self {
+            served: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
+            admission,
+            share: connections.div_ceil(2),
+            taken: Arc::default(),
+        }
+    }
+
+    /// A place for a connection from there, and who speaks on it: a connection too many is told so. To cut it off would lose
+    /// the event of a sender that tries again only when it is told to. Those that find nobody to tell them wait; none of an
+    /// address that has its share, because whoever else comes would wait behind it.
+    pub(super) async fn enter(&self, peer: IpAddr, router: &Router) -> Option<(Place, Router)> {
+        let Ok(share) = self.share_of(peer) else {
+            counter!("rejoinder_connections_refused_total", "reason" => "address").increment(1);
+            let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok()?;
+            return Some(turned_away(permit));
+        };
+        if let Ok(permit) = Arc::clone(&self.served).try_acquire_owned() {
+            return Some((Place { _permit: permit, _share: share }, router.clone()));
+        }
+        counter!("rejoinder_connections_refused_total", "reason" => "all").increment(1);
+        drop(share);
+        let permit = Arc::clone(&self.turned_away).acquire_owned().await.ok()?;
+        Some(turned_away(permit))
+    }
+
+    /// One more of the share of an address, or none where it is not counted; an error where it has no more.
+    fn share_of(&self, peer: IpAddr) -> Result<Option<Share>, ()> {
+        let peer = peer.to_canonical();
+        if peer.is_loopback() || self.admission.trusts(peer) {
+            return Ok(None);
+        }
+        let whose = match peer {
+            IpAddr::V6(address) => Ipv6Net::new(address, NETWORK).map_or(peer, |network| network.network().into()),
+            IpAddr::V4(_) => peer,
+        };
+        let mut taken = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(whose).or_default();
+        if *count >= self.share {
+            return Err(());
+        }
+        *count += 1;
+        Ok(Some(Share(whose, Arc::clone(&self.taken))))
+    }
+}
+
+fn turned_away(permit: OwnedSemaphorePermit) -> (Place, Router) {
+    (Place { _permit: permit, _share: None }, Router::new().fallback(answer::too_many_connections))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use http::{Request, StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Room behind the proxy `10.0.0.1`.
+    fn rooms(connections: usize) -> Rooms {
+        Rooms::new(connections, Admission::trusting(vec!["10.0.0.1/32".parse().unwrap()]))
+    }
+
+    /// A connection from there, and what is answered on it; nothing where it is cut off.
+    async fn enter(rooms: &Rooms, peer: &str) -> Option<(Place, StatusCode)> {
+        let router = Router::new().route("/", get(|| async {}));
+        let (place, router) = rooms.enter(peer.parse().unwrap(), &router).await?;
+        Some((place, router.oneshot(Request::new(Body::empty())).await.unwrap().status()))
+    }
+
+    #[tokio::test]
+    async fn one_address_gets_half_of_the_places_and_the_others_get_in() {
+        let rooms = rooms(4);
+        let mut places = Vec::new();
+        for (peer, status) in [
+            ("203.0.113.7", 200),
+            ("::ffff:203.0.113.7", 200),
+            ("203.0.113.7", 429),
+            ("2001:db8::1", 200),
+            ("198.51.100.1", 200),
+            // Now there is no place for anybody.
+            ("192.0.2.1", 429),
+        ] {
+            let (place, told) = enter(&rooms, peer).await.unwrap();
+            assert_eq!(told, status, "{peer}");
+            places.push(place);
+        }
+        places.drain(..2);
+        assert_eq!(enter(&rooms, "203.0.113.7").await.unwrap().1, 200, "what was given back can be taken again");
+        places.clear();
+        assert!(rooms.taken.0.lock().unwrap().is_empty(), "nobody is remembered");
+    }
+
+    #[tokio::test]
+    async fn a_network_of_the_new_protocol_counts_as_one_address() {
+        let rooms = rooms(2);
+        let (_place, first) = enter(&rooms, "2001:db8::1").await.unwrap();
+        let (_other, second) = enter(&rooms, "2001:db8::2:0:0:1").await.unwrap();
+        let (_third, third) = enter(&rooms, "2001:db8:0:1::1").await.unwrap();
+        assert_eq!([first, second, third], [200, 429, 200]);
+    }
+
+    #[tokio::test]
+    async fn whoever_speaks_for_many_may_take_all_places() {
+        for peer in ["10.0.0.1", "127.0.0.1", "::1"] {
+            let rooms = rooms(2);
+            let (_first, first) = enter(&rooms, peer).await.unwrap();
+            let (_second, second) = enter(&rooms, peer).await.unwrap();
+            let (_third, third) = enter(&rooms, peer).await.unwrap();
+            assert_eq!([first, second, third], [200, 200, 429], "{peer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_has_its_share_keeps_nobody_waiting() {
+        let rooms = rooms(2);
+        let mut places = Vec::new();
+        for _ in 0..=TURNED_AWAY {
+            places.push(enter(&rooms, "203.0.113.7").await.unwrap());
+        }
+        assert!(enter(&rooms, "203.0.113.7").await.is_none(), "it is cut off");
+        assert_eq!(enter(&rooms, "198.51.100.1").await.unwrap().1, 200);
+    }
+}
