@@ -15,7 +15,7 @@ use super::access::ReadOnly;
 use super::{ConfigArguments, Ended, Format, output};
 use crate::app;
 use crate::config::{self, StoreSettings};
-use crate::store::{self, Progress, Store, StoreError};
+use crate::store::{self, Exported, Progress, Store, StoreError};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:\n  rejoinder state stats\n  rejoinder state export backup.jsonl.gz")]
@@ -31,7 +31,8 @@ pub(super) enum StateCommand {
     #[command(after_help = "Example:\n  rejoinder state salvage --yes")]
     Salvage(SalvageArguments),
     /// Writes everything as compressed lines of JSON: a backup, or the way to another store. The server must be stopped.
-    /// Credentials that a provider replaced are in it: keep it like a password.
+    /// Credentials that a provider replaced are in it: keep it like a password. What is damaged is left out and named; then
+    /// it ends with 1, and no import takes the file.
     #[command(
         after_help = "Example:\n  rejoinder state export backup.jsonl.gz\n  rejoinder state export - | zcat | head"
     )]
@@ -216,12 +217,20 @@ async fn export(arguments: FileArguments) -> anyhow::Result<Ended> {
     };
     store.close().await?;
     bar.finish_and_clear();
-    eprintln!("{exported} records were exported");
-    Ok(Ended::Fine)
+    eprintln!("{} records were exported", exported.lines);
+    let missing = exported.unreadable.len();
+    if missing == 0 {
+        return Ok(Ended::Fine);
+    }
+    exported.unreadable.iter().for_each(|name| eprintln!("missing: {name}"));
+    bail!(
+        "{missing} records cannot be read and are missing in the export, which no import takes; look with `rejoinder state \
+         check`, and put back a copy of the folder or go on without them: rejoinder state salvage --yes"
+    )
 }
 
-/// Under another name first, so that a file of that name is whole.
-async fn to_file(store: &dyn Store, file: &Path, bar: &ProgressBar) -> anyhow::Result<u64> {
+/// Under another name first, so that a file of that name was written to its end.
+async fn to_file(store: &dyn Store, file: &Path, bar: &ProgressBar) -> anyhow::Result<Exported> {
     if file.exists() {
         bail!("{} is there already; name another file", file.display());
     }

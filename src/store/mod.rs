@@ -241,6 +241,16 @@ pub struct Usage {
     pub free: Option<u64>,
 }
 
+/// What became of an export.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// How many lines were written, without the first and the last.
+    pub lines: u64,
+    /// The records that cannot be read, by kind and id. Where there is one, the export says that it is not whole, and no
+    /// import takes it.
+    pub unreadable: Vec<String>,
+}
+
 /// Told how many lines an export or an import has come to.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
@@ -395,8 +405,8 @@ pub trait Store: Send + Sync {
     /// counts. Answers how many events were forgotten.
     async fn prune(&self, before: Timestamp) -> Result<usize, StoreError>;
 
-    /// Writes everything as compressed lines of JSON, and answers how many. Whole only where nothing changes meanwhile.
-    async fn export(&self, into: Box<dyn Write + Send>, progress: Progress) -> Result<u64, StoreError>;
+    /// Writes everything that can be read as compressed lines of JSON. Whole only where nothing changes meanwhile.
+    async fn export(&self, into: Box<dyn Write + Send>, progress: Progress) -> Result<Exported, StoreError>;
 
     /// Takes over what [`export`](Self::export) wrote, compressed or not, into a store that is empty, and answers how many
     /// lines. An import that fails leaves a store that says so when it is opened.

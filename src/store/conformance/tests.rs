@@ -17,8 +17,8 @@ use crate::store::kv::{Batch, Change, Kv, Order, Pair};
 use crate::store::local::{Core, Local};
 use crate::store::memory::{self, Memory};
 use crate::store::{
-    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, Progress, SendClaim, SendQuery, Store, StoreError,
-    StoredEvent, Usage,
+    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Exported, Key, Progress, SendClaim, SendQuery, Store,
+    StoreError, StoredEvent, Usage,
 };
 
 /// A disk that outlives the store and never keeps keys of one kind.
@@ -269,7 +269,7 @@ impl Store for Faulty {
             _ => self.inner.prune(before).await,
         }
     }
-    async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<u64, StoreError> {
+    async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<Exported, StoreError> {
         self.inner.export(into, progress).await
     }
 

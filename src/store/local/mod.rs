@@ -47,8 +47,8 @@ use self::transfer::Import;
 use self::writer::Writer;
 use super::kv::{Batch, Kv};
 use super::{
-    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, Progress, SendClaim, SendQuery, Store, StoreError,
-    StoredEvent, Usage,
+    Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Exported, Key, Progress, SendClaim, SendQuery, Store,
+    StoreError, StoredEvent, Usage,
 };
 use crate::model::{
     AccountName, BookHash, Control, ControlChange, Curbs, Decision, Event, EventId, Hand, LaneKey, Position,
@@ -288,7 +288,7 @@ impl Store for Local {
         Ok(forgotten)
     }
 
-    async fn export(&self, into: Box<dyn Write + Send>, progress: Progress) -> Result<u64, StoreError> {
+    async fn export(&self, into: Box<dyn Write + Send>, progress: Progress) -> Result<Exported, StoreError> {
         self.read(move |kv| transfer::export(kv, into, &progress)).await
     }
 

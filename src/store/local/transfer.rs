@@ -1,6 +1,8 @@
 //! The whole state as compressed lines of JSON, and back: how a store is moved, also to one of another make. The first line
-//! says what it is, the last how many lines lie between, so that half of it is never taken for all of it.
+//! says what it is, the last how many lines lie between, or that some could not be read, so that a part of it is never taken
+//! for all of it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 
@@ -10,10 +12,11 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{self, KINDS};
-use super::line::{Content, Line};
+use super::line::{Content, Line, kind_of};
+use super::record::{self, EventPlace};
 use super::{failed, list};
 use crate::store::kv::{Batch, Kv, Order, Walk};
-use crate::store::{Progress, StoreError};
+use crate::store::{Exported, Progress, StoreError};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -34,26 +37,85 @@ struct Last {
     lines: u64,
 }
 
-/// Writes everything, and answers how many lines that were. What changes meanwhile may or may not be in it.
-pub(super) fn export(kv: &Arc<dyn Kv>, out: Box<dyn Write + Send>, progress: &Progress) -> Result<u64, StoreError> {
+/// The last line of one that is not whole: how many records could not be read. It has other words than [`Last`], so that
+/// whoever does not know it cannot take it for that.
+#[derive(Debug, Serialize, Deserialize)]
+struct LastOfPart {
+    unreadable: u64,
+}
+
+/// Writes everything that can be read. What changes meanwhile may or may not be in it.
+pub(super) fn export(
+    kv: &Arc<dyn Kv>,
+    out: Box<dyn Write + Send>,
+    progress: &Progress,
+) -> Result<Exported, StoreError> {
     let writing = |error: std::io::Error| failed("writing the export", error);
     let mut out = GzEncoder::new(out, Compression::default());
     write(&mut out, &First { rejoinder_state: VERSION }).map_err(writing)?;
-    let mut lines = 0;
+    let (mut lines, mut unreadable) = (0, Vec::new());
     // How often a store was opened is its own affair.
     for (letter, ..) in KINDS.iter().filter(|(letter, ..)| *letter != keys::HEADER) {
         for pair in Walk::new(kv, keys::all(*letter), Order::Forward) {
             let (key, value) = pair?;
-            let line = Line::new(&key, &Content::Value(value));
-            let Some(line) = list::readable(line)? else { continue };
-            write(&mut out, &line).map_err(writing)?;
-            lines += 1;
-            progress(lines);
+            match list::readable(line(&**kv, &key, value))? {
+                Some(Some(line)) => {
+                    write(&mut out, &line).map_err(writing)?;
+                    lines += 1;
+                    progress(lines);
+                }
+                Some(None) => {}
+                None => unreadable.push(key),
+            }
         }
     }
-    write(&mut out, &Last { lines }).map_err(writing)?;
+    match unreadable.len() as u64 {
+        0 => write(&mut out, &Last { lines }),
+        unreadable => write(&mut out, &LastOfPart { unreadable }),
+    }
+    .map_err(writing)?;
     out.finish().and_then(|mut out| out.flush()).map_err(writing)?;
-    Ok(lines)
+    Ok(Exported { lines, unreadable: named(kv, &unreadable)? })
+}
+
+/// The line of a key that was listed; none where it is gone by now. A list shows nothing for what it cannot read.
+fn line(kv: &dyn Kv, key: &[u8], listed: Vec<u8>) -> Result<Option<Line>, StoreError> {
+    let value = if listed.is_empty() { kv.get(key)? } else { Some(listed) };
+    value.map(|value| Line::new(key, &Content::Value(value))).transpose()
+}
+
+/// The records in words, without content: what is known by a number, by the id that people know.
+fn named(kv: &Arc<dyn Kv>, records: &[Vec<u8>]) -> Result<Vec<String>, StoreError> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of_event = |value: &[u8]| record::read::<EventPlace>(value, String::new).ok().map(|place| place.number);
+    let of_send = |value: &[u8]| record::read::<u64>(value, String::new).ok();
+    let (events, sends) = (ids(kv, b'i', of_event)?, ids(kv, b'j', of_send)?);
+    let named = records.iter().map(|key| {
+        let known = match key.first() {
+            Some(b'e' | b'd') => keys::number_of(key).and_then(|number| events.get(&number)),
+            Some(b's' | b'h') => keys::number_of(key).and_then(|number| sends.get(&number)),
+            _ => None,
+        };
+        known.map_or_else(|| format!("a record of kind `{}`", kind_of(key)), |id| format!("{} {id}", kind_of(key)))
+    });
+    Ok(named.collect())
+}
+
+/// The ids below a letter, by the numbers that they stand for.
+fn ids(
+    kv: &Arc<dyn Kv>,
+    letter: u8,
+    number: impl Fn(&[u8]) -> Option<u64>,
+) -> Result<BTreeMap<u64, String>, StoreError> {
+    let mut ids = BTreeMap::new();
+    for pair in Walk::new(kv, keys::all(letter), Order::Forward) {
+        let (key, value) = pair?;
+        let id = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
+        ids.extend(number(&value).map(|number| (number, id)));
+    }
+    Ok(ids)
 }
 
 fn write<T: Serialize>(out: &mut impl Write, line: &T) -> std::io::Result<()> {
@@ -109,6 +171,12 @@ impl Import {
                 self.is_done = true;
                 self.check_end()?;
                 break;
+            }
+            if let Ok(LastOfPart { unreadable }) = serde_json::from_str(&text) {
+                return Err(self.wrong(&format!(
+                    "it is not whole: {unreadable} records could not be read when it was written; salvage the store that it \
+                     is from (`rejoinder state salvage`), and export it again"
+                )));
             }
             let line: Line = serde_json::from_str(&text).map_err(|error| self.wrong(&error.to_string()))?;
             let named = |error: StoreError| self.wrong(&error.to_string());

@@ -344,7 +344,7 @@ async fn what_is_exported_is_the_same_in_another_store() {
         let told = Arc::clone(&told);
         Arc::new(move |lines| told.store(lines, Relaxed))
     };
-    let lines = store.export(Box::new(shelf.clone()), Arc::clone(&progress)).await.unwrap();
+    let lines = store.export(Box::new(shelf.clone()), Arc::clone(&progress)).await.unwrap().lines;
     assert_eq!((told.load(Relaxed), lines > 1_000), (lines, true));
     let other = crate::store::memory::open();
     assert_eq!(other.import(shelf.reader(), Arc::clone(&progress)).await.unwrap(), lines);

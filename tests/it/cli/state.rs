@@ -117,6 +117,33 @@ async fn damage_is_found_named_and_stepped_over_only_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_export_without_what_cannot_be_read_says_so_and_is_not_imported() {
+    // Without a repetition, so that it stands there as it is.
+    const WORD: &[u8] = b"QJXZVKWP";
+    let stage = with_three().await;
+    let server = stage.serve().await;
+    let text = format!("{} is the parcel", String::from_utf8_lossy(WORD));
+    let body = stage.arrive(SHOP, "four", &text).to_string();
+    let event = server.deliver(&stage, "shop", &body).await;
+    server.settled(&event).await;
+    server.stop().await;
+    let journal = stage.path("data/journal/0000000000000001.log");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let place = bytes.windows(WORD.len()).position(|part| part == WORD).expect("the event holds its text");
+    bytes[place] ^= 0x10;
+    std::fs::write(&journal, bytes).unwrap();
+    let torn = stage.run(&["state", "export", "torn.gz"]);
+    assert_eq!((torn.code, torn.stdout.as_str()), (1, ""), "{torn:?}");
+    assert!(torn.stderr.contains(&format!("\nmissing: event {event}\n1 records cannot be read")), "{torn:?}");
+    assert!(torn.stderr.contains("rejoinder state check") && torn.stderr.contains("state salvage --yes"), "{torn:?}");
+    let refused = with_store(&stage, "sled:./other", &["state", "import", "torn.gz"]);
+    assert_mistake(&refused, "it is not whole: 1 records could not be read when it was written");
+    stage.run(&["state", "salvage", "--yes"]).fine();
+    stage.run(&["state", "export", "all.gz"]).fine();
+    with_store(&stage, "sled:./other", &["state", "import", "all.gz"]).fine();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mistakes_with_the_state_are_told() {
     let stage = with_three().await;
     let nowhere = |arguments: &[&str]| with_store(&stage, "sled:./nowhere", arguments);

@@ -15,8 +15,8 @@ use rejoinder::model::{
 use rejoinder::secret::Secret;
 use rejoinder::server::{self, Listening, Shared};
 use rejoinder::store::{
-    self, Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Key, Progress, SendClaim, SendQuery, Store,
-    StoreError, StoredEvent, Usage,
+    self, Accepted, Changed, Commit, Counts, EventClaim, EventQuery, Exported, Key, Progress, SendClaim, SendQuery,
+    Store, StoreError, StoredEvent, Usage,
 };
 use tokio::sync::watch;
 
@@ -77,7 +77,7 @@ impl Store for Moody {
         self.store.redeem(token, event).await
     }
 
-    async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<u64, StoreError> {
+    async fn export(&self, into: Box<dyn std::io::Write + Send>, progress: Progress) -> Result<Exported, StoreError> {
         self.store.export(into, progress).await
     }
 
