@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::document::ConfigDocument;
-use super::load::{self, Settings};
+use super::load::{self};
+use super::settings::Settings;
 use super::{environment, schema::schema};
 use crate::model::duration;
 use crate::rules::guard;

@@ -6,7 +6,8 @@ use std::fmt;
 use super::action::{HttpCall, Note, OutgoingAttachment, Reply, SnippetCall};
 use super::attempt::Answered;
 use super::decision::{ActionTrace, Decision, Finding, Seen};
-use super::event::{Contact, Event, Message, Unreadable};
+use super::event::{Contact, Event, Unreadable};
+use super::message::Message;
 use super::record::{ContactRecord, ConversationRecord};
 use super::window::Quarantine;
 

@@ -1,6 +1,5 @@
 //! The provider-neutral form of a delivery. Every field that a provider may leave out is optional here.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -9,10 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{AccountName, EventId, LaneKey, SourceName, digest};
+use super::message::{Direction, Message};
 use super::reported::DeliveryReport;
-
-/// Header names in lower case, each with every value it had, in order.
-pub type Headers = BTreeMap<String, Vec<String>>;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -92,34 +89,6 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// Who a message travels to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// From the contact to us.
-    #[default]
-    Inbound,
-    /// From us to the contact.
-    Outbound,
-    /// Seen by the team only, or undeterminable.
-    Internal,
-}
-
-/// Who wrote a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Author {
-    /// The person on the other side.
-    Contact,
-    /// A teammate.
-    Member,
-    /// The provider, a workflow or another program.
-    System,
-    /// The provider does not say.
-    #[default]
-    Unknown,
-}
-
 /// The thread that a message belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -170,70 +139,6 @@ pub struct Contact {
     pub phone: Option<String>,
     /// The tags on the contact, where the provider has such.
     pub tags: Vec<String>,
-}
-
-/// A file that came with a message. Its content stays at the provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Attachment {
-    /// File name or title.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Media type, or the provider's own word for the kind of file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
-    /// Size in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Where it can be fetched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-}
-
-/// One message or note.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Message {
-    /// The provider's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Where it travels to.
-    pub direction: Direction,
-    /// The new text, without quoted history.
-    pub text: String,
-    /// The text with everything it quotes.
-    pub full_text: String,
-    /// The HTML as it came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub html: Option<String>,
-    /// The subject of this message, where it has one of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Sender: an address, number or handle.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Recipients.
-    pub to: Vec<String>,
-    /// Recipients in copy.
-    pub cc: Vec<String>,
-    /// Mail headers; absent where the provider does not show them, which is not the same as there being none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub headers: Option<Headers>,
-    /// Files.
-    pub attachments: Vec<Attachment>,
-    /// Language as an ISO 639-1 code, where the provider says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// The provider says that a program wrote it.
-    pub is_automated: bool,
-    /// Who wrote it.
-    pub author: Author,
-    /// The provider's id of the thread inside the conversation (HighLevel e-mail).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub thread_id: Option<String>,
-    /// The id under which the provider announced a send of ours (Spruce `requestId`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
 }
 
 /// What an adapter reads out of a delivery: an event without the things only the receiver knows.

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::super::common::{self, QuotaDocument};
 use super::super::document::{ConfigDocument, SourceDocument};
+use super::super::settings::{AccountSettings, SourceSettings};
 use super::polling;
-use super::{AccountSettings, Loading, SourceSettings, escape};
+use super::{Loading, escape};
 use crate::model::{AccountName, HOOK_ACCOUNT, SourceName, event::bare_address};
 use crate::provider::hook::{Hook, HookSettings};
 use crate::provider::{self, Mapping, Quota};

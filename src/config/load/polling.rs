@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::super::document::{ConfigDocument, PollDocument, SourceDocument};
-use super::{AccountSettings, Loading, SourceSettings, escape};
+use super::super::settings::{AccountSettings, SourceSettings};
+use super::{Loading, escape};
 use crate::engine::{Poll, Polling};
 use crate::model::duration;
 use crate::provider::{Adapter, CallClass, ConversationQuery, provider};

@@ -1,5 +1,6 @@
 //! The calls of the admin API, as its OpenAPI document has them.
 
+mod sends;
 mod sources;
 
 /// A parameter: its name, `path` or `query`, and what it is.
@@ -17,74 +18,13 @@ pub(super) struct Call {
     pub(super) answer: &'static [(&'static str, &'static str)],
 }
 
-const SEND_FILTERS: &[Parameter] = &[
-    ("state", "query", "Only in this state."),
-    ("cause", "query", "Of those that are held: only for this cause."),
-    ("account", "query", "Only of this account."),
-    ("rule", "query", "Only of this rule."),
-    ("event", "query", "Only for this event."),
-    ("conversation", "query", "Only of this conversation, by the provider's id or by its lane."),
-    ("since", "query", "Created at or after this time (RFC 3339)."),
-    ("reason", "query", "With these words in the reason of the state."),
-    ("reported", "query", "Last reported by the provider with this status: delivered, bounced, failed, …."),
-    ("before", "query", "Only sends created before this one, by its id, to page on."),
-    ("limit", "query", "At most so many; 100 by default, 1000 at the most."),
-];
-
-const DEAD_MANY: &[(&str, &str)] = &[
-    ("account", "string"),
-    ("rule", "string"),
-    ("conversation", "string"),
-    ("since", "string"),
-    ("reason", "string"),
-    ("all", "boolean"),
-    ("dry_run", "boolean"),
-    ("by", "string"),
-    ("why", "string"),
-];
-
-const REDRIVE_MANY: &[(&str, &str)] = &[
-    ("account", "string"),
-    ("rule", "string"),
-    ("conversation", "string"),
-    ("since", "string"),
-    ("reason", "string"),
-    ("all", "boolean"),
-    ("dry_run", "boolean"),
-    ("renew_key", "boolean"),
-    ("by", "string"),
-    ("why", "string"),
-];
-
-const HELD_FILTERS: &[Parameter] = &[
-    ("cause", "query", "Only held for this: approval, paused, rule_error or unknown."),
-    ("account", "query", "Only of this account."),
-    ("rule", "query", "Only of this rule."),
-    ("event", "query", "Only for this event."),
-    ("before", "query", "Only sends created before this one, by its id, to page on."),
-    ("limit", "query", "At most so many; 100 by default, 1000 at the most."),
-];
-
-const MANY: &[(&str, &str)] = &[
-    ("cause", "string"),
-    ("account", "string"),
-    ("rule", "string"),
-    ("all", "boolean"),
-    ("dry_run", "boolean"),
-    ("by", "string"),
-    ("why", "string"),
-];
-
-const MANY_ANSWER: &[(&str, &str)] =
-    &[("status", "string"), ("sends", "[]string"), ("left", "[]object"), ("more", "boolean")];
-
 /// Every call, in the order of the documentation.
 pub(super) fn all() -> impl Iterator<Item = &'static Call> {
-    ENGINE.iter().chain(sources::SOURCES)
+    EVENTS.iter().chain(sends::SENDS).chain(ORDERS).chain(sources::SOURCES)
 }
 
-/// What the engine holds and does.
-const ENGINE: &[Call] = &[
+/// What there is, and what came in.
+const EVENTS: &[Call] = &[
     Call {
         method: "get",
         path: "/status",
@@ -152,134 +92,10 @@ const ENGINE: &[Call] = &[
         body: &[],
         answer: &[("event", "Event"), ("decision", "Decision"), ("sends", "[]Send"), ("differs", "[]string")],
     },
-    Call {
-        method: "get",
-        path: "/outbox",
-        summary: "Sends, newest first.",
-        parameters: SEND_FILTERS,
-        body: &[],
-        answer: &[("sends", "[]Send")],
-    },
-    Call {
-        method: "get",
-        path: "/outbox/{id}",
-        summary: "One send with every attempt.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[],
-        answer: &[("id", "string"), ("state", "string")],
-    },
-    Call {
-        method: "get",
-        path: "/dead",
-        summary: "Dead letters, newest first.",
-        parameters: SEND_FILTERS,
-        body: &[],
-        answer: &[("sends", "[]Send")],
-    },
-    Call {
-        method: "post",
-        path: "/dead/{id}/redrive",
-        summary: "Puts a dead letter back into the outbox.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("renew_key", "boolean"), ("by", "string"), ("why", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/dead/{id}/drop",
-        summary: "Drops a dead letter with a reason.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("by", "string"), ("why", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/dead/redrive",
-        summary: "Puts all dead letters that are named back into the outbox.",
-        parameters: &[],
-        body: REDRIVE_MANY,
-        answer: MANY_ANSWER,
-    },
-    Call {
-        method: "post",
-        path: "/dead/drop",
-        summary: "Drops all dead letters that are named, with a reason.",
-        parameters: &[],
-        body: DEAD_MANY,
-        answer: MANY_ANSWER,
-    },
-    Call {
-        method: "get",
-        path: "/held",
-        summary: "Sends that wait for a person, newest first.",
-        parameters: HELD_FILTERS,
-        body: &[],
-        answer: &[("sends", "[]Send")],
-    },
-    Call {
-        method: "get",
-        path: "/held/{id}",
-        summary: "One held send.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[],
-        answer: &[("id", "string"), ("state", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/held/{id}/approve",
-        summary: "Says yes to a send that waits for approval; it is looked at again before it leaves.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("by", "string"), ("why", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/held/{id}/release",
-        summary: "Lets go a send that is held for another cause, once that is over.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("by", "string"), ("why", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/held/{id}/confirm",
-        summary: "Says of a held send that was tried that it did arrive; it is not sent again.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("by", "string"), ("why", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/held/{id}/drop",
-        summary: "Drops a held send with a reason.",
-        parameters: &[("id", "path", "The send.")],
-        body: &[("by", "string"), ("why", "string")],
-        answer: &[("status", "string"), ("send", "string")],
-    },
-    Call {
-        method: "post",
-        path: "/held/approve",
-        summary: "Approves all held sends that are named.",
-        parameters: &[],
-        body: MANY,
-        answer: MANY_ANSWER,
-    },
-    Call {
-        method: "post",
-        path: "/held/release",
-        summary: "Releases all held sends that are named.",
-        parameters: &[],
-        body: MANY,
-        answer: MANY_ANSWER,
-    },
-    Call {
-        method: "post",
-        path: "/held/drop",
-        summary: "Drops all held sends that are named, with a reason.",
-        parameters: &[],
-        body: MANY,
-        answer: MANY_ANSWER,
-    },
+];
+
+/// What stands against replies, what people order, and the rules.
+const ORDERS: &[Call] = &[
     Call {
         method: "get",
         path: "/quarantine",
