@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::due::{self, Patience};
 use super::folder::{self, Parts};
 use super::journal::record::{self, Location};
-use super::journal::segment::{self, Records};
+use super::journal::segment;
 use super::layers::{Layers, Value};
 use super::plan::Wanted;
 use super::snapshot::{self, Snapshot};
@@ -249,26 +249,24 @@ pub(super) fn scattered(shared: &Shared) -> Result<Vec<Vec<u8>>, StoreError> {
     let alive = sealed.filter_map(|(number, length)| Some((*about.live.get(&number)?, length, number)));
     let sparse = alive.filter(|(live, length, number)| live * 4 < *length && *number < about.position.segment);
     let Some((_, _, number)) = sparse.min() else { return Ok(Vec::new()) };
-    let path = segment::path(shared.journal.folder(), number);
-    let bytes = fs::read(&path).map_err(|error| failed(&format!("reading {}", path.display()), error))?;
-    let mut records = Records::new(&bytes, segment::HEAD, None);
     let mut keys = BTreeSet::new();
-    while let Some((place, found)) = records.next() {
+    segment::walk(&segment::path(shared.journal.folder(), number), |place, found| {
         for written in found.body.and_then(record::changes).unwrap_or_default() {
             let Some((value, offset)) = written.value else { continue };
             let is_newer = shared.layers(|layers| layers.get(&written.key).is_some());
-            if record::is_long(&written.key, &value)
+            let is_there = record::is_long(&written.key, &value)
                 && !is_newer
-                && points_at(shared, &written.key, number, place + offset)?
-            {
+                && points_at(shared, &written.key, number, place + offset as u64)?;
+            if is_there {
                 keys.insert(written.key);
             }
         }
-    }
+        Ok(())
+    })?;
     Ok(keys.into_iter().collect())
 }
 
-fn points_at(shared: &Shared, key: &[u8], number: u64, place: usize) -> Result<bool, StoreError> {
-    let is_it = |at: &Location| at.segment == number && at.offset == place as u64;
+fn points_at(shared: &Shared, key: &[u8], number: u64, place: u64) -> Result<bool, StoreError> {
+    let is_it = |at: &Location| at.segment == number && at.offset == place;
     Ok(matches!(shared.state.get(key)?, Some(Stored::There(at)) if is_it(&at)))
 }

@@ -2,7 +2,7 @@
 //! so that a file that was cut, swapped or removed is noticed without reading it through.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::record::{self, Found};
@@ -11,6 +11,9 @@ use crate::store::local::failed;
 
 /// The bytes before the first record.
 pub(in crate::store::sled) const HEAD: usize = 48;
+
+/// So much of a finished segment is in memory at a time, in bytes, unless a record is longer.
+const PART: u64 = 1024 * 1024;
 
 const MAGIC: &[u8; 8] = b"rejoindr";
 const VERSION: u32 = 1;
@@ -223,5 +226,70 @@ impl<'a> Records<'a> {
                 && record::read(rest).is_some_and(|found| at.saturating_sub(found.together) > self.at)
         };
         (self.at + 1..self.bytes.len()).find(follows).map_or(End::Torn(self.at), |next| End::Bad(self.at, next))
+    }
+}
+
+/// Shows the records of a finished segment with the places where they begin, part by part. Answers whether it holds whole
+/// records to its end.
+pub(in crate::store::sled) fn walk(
+    path: &Path,
+    mut show: impl FnMut(u64, &Found<'_>) -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
+    let reading = |error| failed(&format!("reading {}", path.display()), error);
+    let mut file = File::open(path).map_err(reading)?;
+    let mut at = file.seek(SeekFrom::Start(HEAD as u64)).map_err(reading)?;
+    let (mut bytes, mut expected) = (Vec::new(), None);
+    loop {
+        let read = Read::by_ref(&mut file).take(PART).read_to_end(&mut bytes).map_err(reading)?;
+        let mut records = Records::new(&bytes, 0, expected);
+        while let Some((place, found)) = records.next() {
+            show(at + place as u64, &found)?;
+        }
+        let whole = records.at;
+        expected = records.expected;
+        bytes.drain(..whole);
+        at += whole as u64;
+        if read == 0 {
+            return Ok(bytes.is_empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::kv::Batch;
+
+    /// The sequence numbers and places of the records, and whether all is whole.
+    fn walked(path: &Path) -> (Vec<(u64, u64)>, bool) {
+        let mut seen = Vec::new();
+        let is_whole = walk(path, |place, found| {
+            seen.push((found.sequence, place));
+            Ok(())
+        });
+        (seen, is_whole.unwrap())
+    }
+
+    #[test]
+    fn records_are_walked_part_by_part_and_damage_is_noticed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let head = Head { number: 1, first: 5, before: 0 };
+        create(folder.path(), head).unwrap();
+        let path = path(folder.path(), 1);
+        let (mut bytes, mut wanted) = (std::fs::read(&path).unwrap(), Vec::new());
+        let part = PART as usize;
+        for (sequence, length) in (5..).zip([10, part / 2, part - 100, 3 * part, 0, part]) {
+            let mut batch = Batch::default();
+            batch.put(b"a".to_vec(), vec![7; length]);
+            wanted.push((sequence, bytes.len() as u64));
+            record::write(&mut bytes, sequence, batch);
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(walked(&path), (wanted.clone(), true));
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert_eq!(walked(&path), (wanted[..5].to_vec(), false));
+        bytes[wanted[3].1 as usize + 1_000] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(walked(&path), (wanted[..3].to_vec(), false));
     }
 }
