@@ -2,7 +2,6 @@
 //! that one run reports everything. Uses no network.
 
 use std::path::Path;
-use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -13,8 +12,6 @@ use super::{environment, schema::schema};
 use crate::model::duration;
 use crate::rules::guard;
 use crate::yaml::{Document, Fault, Faults, Interpolation, Structure, Wrong, suggest};
-
-static STRUCTURE: LazyLock<Result<Structure, String>> = LazyLock::new(|| Structure::new(schema()));
 
 /// Durations that are read with the document; all others are judged by `load`.
 const DURATIONS: [&str; 1] = ["/limits/script/wall_time"];
@@ -70,7 +67,9 @@ fn load_extent(
     extent: Extent,
 ) -> Result<Settings, Faults> {
     let mut document = Document::parse(file, text)?;
-    let structure = STRUCTURE.as_ref().map_err(|why| document.fault("", format!("the schema is broken: {why}")))?;
+    // Not kept: a configuration is read once, and what is compiled takes a megabyte and a half.
+    let structure =
+        Structure::new(schema()).map_err(|why| document.fault("", format!("the schema is broken: {why}")))?;
     let mut wrong = Interpolation {
         variable: &|name| variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),
         file: &|path| std::fs::read_to_string(folder.join(path)).map_err(|why| why.to_string()),
