@@ -23,7 +23,7 @@ pub(super) enum StateCommand {
     /// How much the store keeps, and where.
     #[command(after_help = "Example:\n  rejoinder state stats --format json")]
     Stats(StatsArguments),
-    /// Reads the data folder through and says what is wrong with it. Changes nothing. The server must be stopped.
+    /// Reads the data folder through and says what is wrong with it. Mends nothing. The server must be stopped.
     #[command(after_help = "Example:\n  rejoinder state check")]
     Check(StatsArguments),
     /// Goes on without what is damaged: steps over it, makes the state anew and names what is lost. Only after `check`, and

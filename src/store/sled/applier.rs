@@ -2,7 +2,6 @@
 //! of files in which nothing is needed any more. It is never waited for by an acknowledgement.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
