@@ -63,7 +63,7 @@ fn open_db(folder: &Path) -> Result<Db, StoreError> {
                 tries += 1;
                 sleep(DISTANCE);
             }
-            Err(error) => return Err(fault(&format!("opening the state in {}", folder.display()), error)),
+            Err(error) => return Err(answered(&format!("opening the state in {}", folder.display()), error)),
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn guarded<T>(folder: &Path, work: impl FnOnce() -> Result<T, StoreEr
 
 /// What sled answered: [`StoreError::Corrupt`] where its files are damaged, [`StoreError::Failed`] where the system refused,
 /// which may pass, and which making the state anew would not cure.
-pub(super) fn fault(what: &str, error: Error) -> StoreError {
+pub(super) fn answered(what: &str, error: Error) -> StoreError {
     match error {
         Error::Io(error) if !is_damage(&error) => failed(what, error),
         error => damaged(&error.to_string()),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::base::{self, fault};
+use super::base::{self, answered};
 use super::tests::{Folder, journaled, tiny};
 use super::torn::copy;
 use super::torn::everything::{differing, fill, lines};
@@ -168,7 +168,7 @@ async fn a_failure_that_passes_leaves_no_mark() {
 
 #[test]
 fn what_the_system_refuses_is_told_from_what_the_device_has_lost() {
-    let is_damage = |error: Error| matches!(fault("reading", error), StoreError::Corrupt { .. });
+    let is_damage = |error: Error| matches!(answered("reading", error), StoreError::Corrupt { .. });
     let system = |code| Error::Io(io::Error::from_raw_os_error(code));
     assert!(is_damage(Error::Corruption { at: None, bt: () }));
     assert!(is_damage(Error::ReportableBug(String::new())));

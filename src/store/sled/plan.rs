@@ -1,6 +1,6 @@
 //! What a number of changes comes to in sled, worked out before anything is changed.
 
-use super::base::fault;
+use super::base::answered;
 use super::meta::Meta;
 use super::packed::{self, Pack};
 use super::stored::Stored;
@@ -37,7 +37,7 @@ pub(super) fn plan<'a>(
         let at = home.as_ref().map_or(key, |home| home.as_slice());
         let is_asked = home.is_some() || (meta.is_some() && !is_new);
         let old =
-            is_asked.then(|| db.get(at)).transpose().map_err(|error| fault("reading the state", error))?.flatten();
+            is_asked.then(|| db.get(at)).transpose().map_err(|error| answered("reading the state", error))?.flatten();
         let new = match home {
             None => stored.map(|stored| stored.write()),
             Some(_) => {

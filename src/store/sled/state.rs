@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use super::base::{self, Open, damaged, fault, guarded};
+use super::base::{self, Open, answered, damaged, guarded};
 use super::folder::Parts;
 use super::journal::Position;
 use super::meta::Meta;
@@ -137,7 +137,7 @@ impl State {
             return Ok(None);
         }
         self.ask(READING, |open| {
-            let get = |key: &[u8]| open.db.get(key).map_err(|error| fault(READING, error));
+            let get = |key: &[u8]| open.db.get(key).map_err(|error| answered(READING, error));
             match packed::home(key) {
                 None => get(key)?.map(|bytes| Stored::read(&bytes)).transpose(),
                 Some(home) => get(&home)?.map_or(Ok(None), |bytes| packed::find(&bytes, key)),
@@ -156,7 +156,7 @@ impl State {
             return Ok(Vec::new());
         }
         let unpack = |found: ::sled::Result<(IVec, IVec)>| {
-            let (key, value) = found.map_err(|error| fault(READING, error))?;
+            let (key, value) = found.map_err(|error| answered(READING, error))?;
             let mut pairs = packed::unpack(&key, &value)?;
             pairs.retain(|(key, _)| range.contains(key));
             if order == Order::Reverse {
@@ -221,7 +221,7 @@ impl State {
         position: Position,
         pause: &dyn Fn(),
     ) -> Result<(), StoreError> {
-        let writing = |error| fault(WRITING, error);
+        let writing = |error| answered(WRITING, error);
         let mut check = self.check();
         let mut before = self.about();
         let (planned, mut after) = match before.towards.take() {
@@ -279,9 +279,9 @@ impl State {
     pub(super) fn flush_and(&self, sled_is_done: &dyn Fn()) -> Result<PathBuf, StoreError> {
         let about = self.about();
         self.ask(WRITING, |open| {
-            open.db.flush().map_err(|error| fault(WRITING, error))?;
+            open.db.flush().map_err(|error| answered(WRITING, error))?;
             sled_is_done();
-            open.file.sync_data().map_err(|error| fault("syncing the file of the state", error.into()))
+            open.file.sync_data().map_err(|error| answered("syncing the file of the state", error.into()))
         })?;
         *self.durable() = about;
         Ok(self.parts.state.join("db"))
@@ -297,7 +297,7 @@ impl State {
             let mut last = None;
             self.ask(READING, |open| {
                 for pair in open.db.range(after..).take(256) {
-                    let (key, value) = pair.map_err(|error| fault(READING, error))?;
+                    let (key, value) = pair.map_err(|error| answered(READING, error))?;
                     seen.count(&key, &value, true);
                     last = Some(key);
                 }
@@ -338,7 +338,7 @@ impl State {
 /// Opens sled, and reads what the state says of itself.
 fn open(parts: &Parts) -> Result<(Open, Meta), StoreError> {
     let open = base::open(&parts.state)?;
-    let meta = guarded(&parts.state, || match open.db.get(META).map_err(|error| fault(READING, error))? {
+    let meta = guarded(&parts.state, || match open.db.get(META).map_err(|error| answered(READING, error))? {
         Some(bytes) => Meta::read(&bytes).map_err(damaged),
         None if open.db.is_empty() => Ok(Meta::default()),
         None => Err(damaged("it has no head")),
