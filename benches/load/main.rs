@@ -10,11 +10,11 @@ use std::process::{Command, ExitCode};
 fn main() -> ExitCode {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rejoinder"));
     command.arg("bench");
-    let mut arguments = std::env::args().skip(1);
-    // `cargo test --all-targets` runs it once with next to nothing, to see that it runs.
-    match std::env::args().any(|argument| argument == "--test") {
-        true => command.args("--connections 2 --events 20 --seconds 1 --rate 20 --settled 20".split(' ')),
-        false => command.args(arguments.by_ref().filter(|argument| argument != "--bench")),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo test --all-targets` runs it without `--bench`: once with next to nothing, to see that it runs.
+    match arguments.iter().any(|argument| argument == "--bench") {
+        true => command.args(arguments.iter().filter(|argument| *argument != "--bench")),
+        false => command.args("--connections 2 --events 20 --seconds 1 --rate 20 --settled 20".split(' ')),
     };
     let status = command.status().expect("the program can be started");
     if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

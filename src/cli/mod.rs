@@ -84,7 +84,7 @@ enum Command {
     /// How the accounts are: rate budgets, breakers, what waits.
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
-    /// What waits for a person: approve, release or drop it.
+    /// What waits for a person: approve, release, confirm or drop it.
     #[command(subcommand)]
     Held(held::HeldCommand),
     /// Who gets no automatic reply because a cap was reached.
@@ -96,7 +96,7 @@ enum Command {
     Resume(controls::ResumeArguments),
     /// How far rules go in one conversation, instead of their own mode.
     Mode(controls::ModeArguments),
-    /// What the store keeps on disk, and how it is moved.
+    /// What the store keeps on disk, whether it is sound, and how it is moved.
     #[command(subcommand)]
     State(state::StateCommand),
     /// What is in the inboxes of the providers.

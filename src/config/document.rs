@@ -175,7 +175,7 @@ pub(super) struct LimitsDocument {
     pub max_body: Size,
     /// The largest head of a request; 64KiB by default.
     pub max_headers: Size,
-    /// Connections at once on one listener; 1024 by default. One address has at most half of them, unless it is this machine
+    /// Connections at once on one listener; 1024 by default. One address has at most half of them, unless it is loopback
     /// or one of `trusted_proxies`. The next ones are answered 429 and closed.
     pub connections: usize,
     /// Deliveries under way at once; 512 by default.

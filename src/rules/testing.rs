@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::check::{EventDocument, build_event};
+use super::decide::EVERY_RULE;
 use super::guard::Overrides;
 use super::schedule::{Schedule, ScheduleSettings, Schedules};
 use super::script::{Engine, Limits};
@@ -161,7 +162,7 @@ impl Play {
         let facts = self.world.facts(&self.book, event, self.now);
         let facts = Facts { is_own: self.is_own, depth: u8::from(self.is_own), ..facts };
         let (facts, decision) = self.world.decide(&self.book, facts, Depth::Matched);
-        assert!(decision.trace.errors.iter().all(|it| it.rule != "every rule"), "deciding panicked");
+        assert!(decision.trace.errors.iter().all(|it| it.rule != EVERY_RULE), "deciding panicked");
         self.world.keep(&facts.event, &decision);
         decision
     }

@@ -37,7 +37,8 @@ impl Listening {
         Ok(Self { listener, address, admission: Admission::default() })
     }
 
-    /// With proxies that may take more than half of the connections, because they speak for many.
+    /// With proxies that may take more than half of the connections, because they speak for many. Without it, a proxy on
+    /// another machine counts as one address.
     pub fn behind(self, admission: Admission) -> Self {
         Self { admission, ..self }
     }

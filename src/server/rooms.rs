@@ -1,28 +1,28 @@
 //! Room for connections: so many at once, and of one address at most half of them, so that no single client takes the places
-//! of all others. Proxies that are believed and this machine itself speak for many, and are not counted.
+//! of all others. Proxies that are believed and loopback speak for many, and are not counted.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use ipnet::Ipv6Net;
 use metrics::counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::admission::Admission;
 use super::answer;
 
-/// Connections too many that are told so at the same time.
+/// How many connections beyond the limit are answered 429 at the same time, and how many beyond the share of an address.
 const TURNED_AWAY: usize = 64;
 
-/// What a network is given at least (RFC 6177): whoever has one address of it has all.
-const NETWORK: u8 = 64;
+/// The first 64 bits of an address, the prefix that a site is given at least (RFC 6177): whoever has one address of it has all.
+const SITE: u128 = u128::MAX << 64;
 
 /// Room for connections.
 pub(super) struct Rooms {
     served: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
+    told_of_share: Arc<Semaphore>,
     admission: Admission,
     /// The most connections of one address.
     share: usize,
@@ -31,7 +31,14 @@ pub(super) struct Rooms {
 
 /// How many connections each address has.
 #[derive(Default)]
-struct Taken(Mutex<HashMap<IpAddr, usize>>);
+struct Taken(Mutex<HashMap<IpAddr, Count>>);
+
+#[derive(Default)]
+struct Count {
+    connections: usize,
+    /// Whether the log has it that there were too many.
+    is_logged: bool,
+}
 
 /// A place for a connection, until it is dropped.
 pub(super) struct Place {
@@ -46,8 +53,8 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.1.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
+            count.connections -= 1;
+            if count.connections == 0 {
                 taken.remove(&self.0);
             }
         }
@@ -60,28 +67,35 @@ impl Rooms {
         Self {
             served: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
+            told_of_share: Arc::new(Semaphore::new(TURNED_AWAY)),
             admission,
-            share: connections.div_ceil(2),
+            share: connections.div_ceil(2).max(1),
             taken: Arc::default(),
         }
     }
 
-    /// A place for a connection from there, and who speaks on it: a connection too many is told so. To cut it off would lose
-    /// the event of a sender that tries again only when it is told to. Those that find nobody to tell them wait; none of an
-    /// address that has its share, because whoever else comes would wait behind it.
+    /// A place for a connection from there, and who speaks on it: one beyond the limit is told so. To cut it off would lose
+    /// the event of a sender that tries again only when it is told to. Where nobody is free to say so, it waits until
+    /// somebody is, or until there is a place; one of an address that has its share is cut off, because everybody else would
+    /// wait behind it.
     pub(super) async fn enter(&self, peer: IpAddr, router: &Router) -> Option<(Place, Router)> {
         let Ok(share) = self.share_of(peer) else {
             counter!("rejoinder_connections_refused_total", "reason" => "address").increment(1);
-            let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok()?;
+            let permit = Arc::clone(&self.told_of_share).try_acquire_owned().ok()?;
             return Some(turned_away(permit));
         };
+        let served = |permit, share| (Place { _permit: permit, _share: share }, router.clone());
         if let Ok(permit) = Arc::clone(&self.served).try_acquire_owned() {
-            return Some((Place { _permit: permit, _share: share }, router.clone()));
+            return Some(served(permit, share));
         }
-        counter!("rejoinder_connections_refused_total", "reason" => "all").increment(1);
-        drop(share);
-        let permit = Arc::clone(&self.turned_away).acquire_owned().await.ok()?;
-        Some(turned_away(permit))
+        tokio::select! {
+            biased;
+            permit = Arc::clone(&self.turned_away).acquire_owned() => {
+                counter!("rejoinder_connections_refused_total", "reason" => "all").increment(1);
+                Some(turned_away(permit.ok()?))
+            }
+            permit = Arc::clone(&self.served).acquire_owned() => Some(served(permit.ok()?, share)),
+        }
     }
 
     /// One more of the share of an address, or none where it is not counted; an error where it has no more.
@@ -91,15 +105,22 @@ impl Rooms {
             return Ok(None);
         }
         let whose = match peer {
-            IpAddr::V6(address) => Ipv6Net::new(address, NETWORK).map_or(peer, |network| network.network().into()),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & SITE).into(),
             IpAddr::V4(_) => peer,
         };
         let mut taken = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(whose).or_default();
-        if *count >= self.share {
+        if count.connections >= self.share {
+            if !std::mem::replace(&mut count.is_logged, true) {
+                tracing::warn!(
+                    share = self.share,
+                    "an address has its half of `limits.connections`, and more are refused; if it is a proxy, name it in \
+                     `trusted_proxies`"
+                );
+            }
             return Err(());
         }
-        *count += 1;
+        count.connections += 1;
         Ok(Some(Share(whose, Arc::clone(&self.taken))))
     }
 }
@@ -112,6 +133,7 @@ fn turned_away(permit: OwnedSemaphorePermit) -> (Place, Router) {
 mod tests {
     use axum::body::Body;
     use axum::routing::get;
+    use futures_util::FutureExt;
     use http::{Request, StatusCode};
     use tower::ServiceExt;
 
@@ -153,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_network_of_the_new_protocol_counts_as_one_address() {
+    async fn an_ipv6_network_counts_as_one_address() {
         let rooms = rooms(2);
         let (_place, first) = enter(&rooms, "2001:db8::1").await.unwrap();
         let (_other, second) = enter(&rooms, "2001:db8::2:0:0:1").await.unwrap();
@@ -173,6 +195,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_finds_nobody_to_tell_them_gets_the_next_place() {
+        let rooms = rooms(2);
+        let mut places = Vec::new();
+        for number in 0..2 + TURNED_AWAY {
+            places.push(enter(&rooms, &format!("198.51.100.{number}")).await.unwrap());
+        }
+        let waiting = enter(&rooms, "192.0.2.1");
+        tokio::pin!(waiting);
+        assert!(waiting.as_mut().now_or_never().is_none());
+        places.swap_remove(0);
+        assert_eq!(waiting.await.unwrap().1, 200);
+    }
+
+    #[tokio::test]
     async fn an_address_that_has_its_share_keeps_nobody_waiting() {
         let rooms = rooms(2);
         let mut places = Vec::new();
@@ -180,6 +216,8 @@ mod tests {
             places.push(enter(&rooms, "203.0.113.7").await.unwrap());
         }
         assert!(enter(&rooms, "203.0.113.7").await.is_none(), "it is cut off");
-        assert_eq!(enter(&rooms, "198.51.100.1").await.unwrap().1, 200);
+        places.push(enter(&rooms, "198.51.100.1").await.unwrap());
+        assert_eq!(places.last().unwrap().1, 200);
+        assert_eq!(enter(&rooms, "192.0.2.1").await.unwrap().1, 429, "it is told at once that all places are taken");
     }
 }

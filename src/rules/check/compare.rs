@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::condition::{CONDITIONS, Case, Seen};
+use super::super::decide::EVERY_RULE;
 use super::document::{self, StepDocument};
 use super::report::Difference;
 use crate::model::{Trace, Verdict};
@@ -72,7 +73,11 @@ pub(super) fn compare(step: &StepDocument, trace: &Trace, now: Timestamp) -> Vec
 /// What failed, in words, each with its reason.
 fn failures(trace: &Trace) -> Vec<(String, &str)> {
     let rules = trace.errors.iter().map(|error| {
-        let message = format!("the rule `{}` failed: {}", error.rule, error.error);
+        let whose = match error.rule.as_str() {
+            EVERY_RULE => EVERY_RULE.to_owned(),
+            rule => format!("the rule `{rule}`"),
+        };
+        let message = format!("{whose} failed: {}", error.error);
         (message, error.error.as_str())
     });
     let actions = trace.matched.iter().flat_map(|rule| {

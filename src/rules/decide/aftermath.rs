@@ -25,7 +25,9 @@ impl Deciding<'_> {
         }
         remember(self.book, self.facts, &mut self.conversation);
         if !self.contact.says_the_same(&self.facts.contact) {
-            self.contact.counts_until = self.book.lookback.of_contact(&self.contact, now);
+            // Never less than before: the rule that says "never again" may come back.
+            let until = self.book.lookback.of_contact(&self.contact, now);
+            self.contact.counts_until = until.max(self.facts.contact.counts_until);
         }
         self.alert();
         Decision {
@@ -82,7 +84,9 @@ pub(super) fn remember(book: &Book, facts: &Facts, conversation: &mut Conversati
     if event.at != event.received_at {
         conversation.latest = conversation.latest.max(Some(event.at));
     }
-    conversation.counts_until = book.lookback.of_conversation(now);
+    // What was delayed is said later than now.
+    conversation.counts_until =
+        book.lookback.of_conversation(conversation.last_automatic.map_or(now, |at| at.max(now)));
     match cancels(facts) {
         Some(CancelOn::ContactMessage) => conversation.last_inbound = Some(now),
         Some(CancelOn::HumanReply) => conversation.last_human = Some(now),

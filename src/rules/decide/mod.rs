@@ -31,6 +31,7 @@ use acting::Acting;
 use burst::Burst;
 use undecided::unless_it_panics;
 
+pub(super) use undecided::EVERY_RULE;
 pub use undecided::undecided;
 
 /// How much of the why is wanted.

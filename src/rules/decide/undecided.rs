@@ -9,7 +9,7 @@ use crate::model::decision::RuleError;
 use crate::model::{Decision, Event, Facts, OnError, Trace};
 
 /// Whom the failure is put down to: nobody knows which rule it was.
-const WHOSE: &str = "every rule";
+pub(in crate::rules) const EVERY_RULE: &str = "every rule";
 
 /// Nothing where it panics: tried again it would do so again, and the conversation would wait for ever.
 pub(super) fn unless_it_panics<T>(event: &Event, work: impl FnOnce() -> T) -> Option<T> {
@@ -23,7 +23,7 @@ pub fn undecided(book: &Book, facts: &Facts) -> Decision {
     let error = "deciding failed by a fault in the program, and nothing was sent".to_owned();
     let mut conversation = facts.conversation.clone();
     aftermath::remember(book, facts, &mut conversation);
-    let error = RuleError { rule: WHOSE.to_owned(), error, on_error: OnError::default() };
+    let error = RuleError { rule: EVERY_RULE.to_owned(), error, on_error: OnError::default() };
     Decision {
         event: facts.event.id.clone(),
         book: book.hash().clone(),

@@ -185,7 +185,8 @@ impl Core {
         batch.put(keys::conversation(&decided.lane), record::write(&conversation)?);
         if let Some(key) = decided.correspondent.as_ref().filter(|_| decided.is_contact_changed) {
             // Never one that it had before: a record that was forgotten meanwhile begins anew.
-            let contact = ContactRecord { version: decided.fence, ..std::mem::take(&mut decision.contact) };
+            let version = decided.fence.max(decided.contact_version.saturating_add(1));
+            let contact = ContactRecord { version, ..std::mem::take(&mut decision.contact) };
             batch.put(keys::contact(key), record::write(&contact)?);
         }
         batch.put(keys::decision(number), record::write(&DecisionRecord::new(decision, created))?);

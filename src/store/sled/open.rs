@@ -2,7 +2,7 @@
 //! lost, or says which file is wrong and what helps.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
@@ -135,8 +135,12 @@ fn usable(parts: &Parts, segments: &[Segment], options: &Options) -> Result<Opti
         && about.towards.is_none()
         && let Err(error) = state.check_whole(|| true)
     {
-        tracing::error!(error = %error, "the state cannot be read through");
         let _ = state.close();
+        if !state.is_damaged() {
+            // What the system refused may pass, and a good state would be set aside.
+            return Err(error);
+        }
+        tracing::error!(error = %error, "the state cannot be read through");
         return Ok(None);
     }
     Ok(Some((state, is_small)))
@@ -236,24 +240,24 @@ fn replay(
         if rest.len() > 1 {
             tracing::info!(file = %segment.path.display(), of = rest.len(), number = index + 1, "replaying the journal");
         }
-        let bytes =
-            fs::read(&segment.path).map_err(|error| failed(&format!("reading {}", segment.path.display()), error))?;
-        let start = usize::try_from(at.offset).unwrap_or(usize::MAX);
-        let mut found = Records::new(&bytes, start, Some(at.sequence));
+        let begin = at.offset;
+        let bytes = segment::read_from(&segment.path, begin)?;
+        let mut found = Records::new(&bytes, 0, Some(at.sequence));
         while let Some((place, record)) = found.next() {
+            let place = begin + place as u64;
             let changes = record.body.map_or(Some(Vec::new()), record::changes);
             let Some(changes) = changes else {
-                return Err(damaged(&segment.path, place as u64, "a record of a form that this program does not know"));
+                return Err(damaged(&segment.path, place, "a record of a form that this program does not know"));
             };
             for Written { key, value, .. } in changes {
                 let stored = value.map(|(value, offset)| {
-                    let long = journal::long(segment.head.number, (place + offset) as u64, &key, &value);
+                    let long = journal::long(segment.head.number, place + offset as u64, &key, &value);
                     long.map_or(Stored::Here(value), Stored::There)
                 });
                 part.insert(key, stored);
             }
             records += 1;
-            at.offset = (place + record.length) as u64;
+            at.offset = place + record.length as u64;
             at.sequence = record.sequence + 1;
             if part.len() >= PART || at == state.reach() {
                 apply(state, &mut part, at, watch)?;
@@ -261,11 +265,11 @@ fn replay(
         }
         match found.end() {
             End::Clean => {}
-            End::Torn(place) if is_last => cut(&segment.path, place as u64, bytes.len() as u64)?,
-            End::Torn(place) => return Err(damaged(&segment.path, place as u64, "a record is damaged")),
+            End::Torn(place) if is_last => cut(&segment.path, begin + place as u64, begin + bytes.len() as u64)?,
+            End::Torn(place) => return Err(damaged(&segment.path, begin + place as u64, "a record is damaged")),
             End::Bad(place, next) => {
-                let why = format!("a record is damaged, and a whole one follows at byte {next}");
-                return Err(damaged(&segment.path, place as u64, &why));
+                let why = format!("a record is damaged, and a whole one follows at byte {}", begin + next as u64);
+                return Err(damaged(&segment.path, begin + place as u64, &why));
             }
         }
     }

@@ -109,6 +109,7 @@ proptest! {
     #[test]
     fn every_send_has_an_id_of_its_own(facts in some_facts()) {
         let decision = decide(&BOOKS[0], &facts, Depth::Matched);
+        prop_assert!(decision.trace.rules_evaluated > 0, "deciding panicked");
         let ids: BTreeSet<&str> = decision.sends.iter().map(|send| send.id.as_str()).collect();
         prop_assert_eq!(ids.len(), decision.sends.len());
         prop_assert!(decision.sends.iter().all(|send| send.idempotency_key == send.id.as_str()));
@@ -117,6 +118,7 @@ proptest! {
     #[test]
     fn no_reply_leaves_where_the_guard_blocks(facts in some_facts()) {
         let decision = decide(&BOOKS[0], &facts, Depth::Matched);
+        prop_assert!(decision.trace.rules_evaluated > 0, "deciding panicked");
         let is_blocked = decision.trace.guard.iter().any(|step| step.result == "block");
         let replies = decision.sends.iter().filter(|send| send.action.reaches_contact()).count();
         prop_assert!(!is_blocked || replies == 0);

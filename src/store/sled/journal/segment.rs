@@ -160,6 +160,17 @@ pub(in crate::store::sled) fn look(path: &Path, number: u64) -> Result<Segment, 
     Ok(Segment { head, path: path.to_owned(), length })
 }
 
+/// What a segment holds from a byte on; nothing where it is shorter.
+pub(in crate::store::sled) fn read_from(path: &Path, from: u64) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(from))?;
+        file.read_to_end(&mut bytes)
+    });
+    read.map_err(|error| failed(&format!("reading {}", path.display()), error))?;
+    Ok(bytes)
+}
+
 /// Damage in a file of the journal: which file, where, and what helps.
 pub(in crate::store::sled) fn damaged(path: &Path, offset: u64, why: &str) -> StoreError {
     StoreError::Corrupt {
