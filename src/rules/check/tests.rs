@@ -421,5 +421,5 @@ fn a_fault_in_the_program_fails_a_test_that_wants_nothing_done() {
     let tests = "tests:\n  - { name: t, event: { message: { text: refund } }, expect: [] }\n";
     let report = run(&book, "t.yaml", tests, &nothing, &Options::default()).unwrap();
     let said: Vec<_> = report.cases[0].differences.iter().map(ToString::to_string).collect();
-    assert_eq!(said, ["the rule `every rule` failed: deciding failed by a fault in the program, and nothing was sent"]);
+    assert_eq!(said, ["every rule failed: deciding failed by a fault in the program, and nothing was sent"]);
 }
