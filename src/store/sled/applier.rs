@@ -118,7 +118,8 @@ impl Applier {
         };
         // A disk that takes its time is not sled waiting for itself.
         let flush = || shared.state.flush_and(&|| shared.watch.idle());
-        let applied = shared.state.apply(changes, end, &pause).and_then(|()| flush());
+        let reclaim = || shared.state.reclaim(shared.options.reclaim, &pause);
+        let applied = shared.state.apply(changes, end, &pause).and_then(|()| reclaim()).and_then(|()| flush());
         shared.watch.alive();
         match applied {
             Ok(file) => {

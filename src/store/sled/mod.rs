@@ -31,6 +31,7 @@ mod plan;
 #[cfg(test)]
 mod power;
 mod rebuild;
+mod reclaim;
 #[cfg(test)]
 mod recovery;
 mod salvage;
@@ -96,6 +97,8 @@ struct Options {
     pace: Duration,
     /// Up to this many keys the state is checked while it is opened; more are checked in the background.
     checked: u64,
+    /// After so many changed keys, and after as many as there are, room in sled's file that is held for nothing is given back.
+    reclaim: u64,
     /// How much room must be left on the disk for anything new to be taken, in bytes.
     reserve: u64,
     /// How long applying to sled may make no progress until it counts as hanging.
@@ -112,6 +115,7 @@ impl Default for Options {
             layer: 8 * 1024 * 1024,
             pace: Duration::from_secs(2),
             checked: 200_000,
+            reclaim: 50_000,
             reserve: 32 * 1024 * 1024,
             patience: Duration::from_secs(60),
             observer: None,

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::journal::Position;
 use super::meta::Meta;
 use super::packed;
 use super::plan::{Wanted, pause_after, plan};
+use super::reclaim::reclaim;
 use super::stored::Stored;
 use crate::store::StoreError;
 use crate::store::kv::Order;
@@ -43,6 +44,8 @@ pub(super) struct State {
     durable: Mutex<Meta>,
     /// How far a check in the background has come, with the sum and the number of what it saw.
     check: Mutex<Option<(Vec<u8>, Meta)>>,
+    /// How many keys were changed since room was last given back.
+    changed: AtomicU64,
     /// What sled has turned out to be damaged. It stays so until the next start.
     is_damaged: AtomicBool,
 }
@@ -55,7 +58,8 @@ impl State {
         let durable = Mutex::new(meta.clone());
         let (meta, check) = (Mutex::new(meta), Mutex::new(None));
         let (open, is_damaged) = (RwLock::new(Some(Arc::new(open))), AtomicBool::new(false));
-        Ok(Self { parts: parts.clone(), open, meta, durable, check, is_damaged })
+        let changed = AtomicU64::new(0);
+        Ok(Self { parts: parts.clone(), open, meta, durable, check, changed, is_damaged })
     }
 
     /// Opens sled again after it failed; what was not yet durable is undone.
@@ -235,6 +239,7 @@ impl State {
                 (planned, after)
             }
         };
+        self.changed.fetch_add(planned.len() as u64, Ordering::Relaxed);
         let mut under_way = 0;
         for (index, (key, new)) in planned.into_iter().enumerate() {
             under_way += key.len() + new.as_ref().map_or(0, |new| new.len());
@@ -257,6 +262,19 @@ impl State {
             db.insert(META, after.write()?).map_err(writing)?;
             *self.meta() = after;
         }
+        Ok(())
+    }
+
+    /// Gives room in sled's file back that is held for nothing, if at least `least` keys were changed since, and as many as
+    /// there are.
+    pub(super) fn reclaim(&self, least: u64, pause: &dyn Fn()) -> Result<(), StoreError> {
+        let changed = self.changed.load(Ordering::Relaxed);
+        if changed < least.max(self.meta().keys) {
+            return Ok(());
+        }
+        let pages = self.ask(WRITING, |open| reclaim(&open.db, pause).map_err(|error| answered(WRITING, error)))?;
+        tracing::debug!(pages, "room in the state was given back");
+        self.changed.fetch_sub(changed, Ordering::Relaxed);
         Ok(())
     }
 

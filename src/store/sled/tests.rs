@@ -103,7 +103,8 @@ pub(super) fn journaled(path: &Path, options: &Options) -> Result<Journaled, Sto
 
 /// Sizes with which files are finished, handed down and covered by snapshots all the time.
 pub(super) fn tiny() -> Options {
-    Options { segment: 20_000, layer: 4_000, pace: Duration::from_millis(5), ..Options::default() }
+    let pace = Duration::from_millis(5);
+    Options { segment: 20_000, layer: 4_000, pace, reclaim: 100, ..Options::default() }
 }
 
 struct Sized(Folder, Options);

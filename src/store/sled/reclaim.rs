@@ -1,0 +1,128 @@
+//! Room in sled's file that is held for nothing. A page that is no longer needed leaves a note of some twenty bytes where it was
+//! written last, and while the note lies there, so does its whole segment. It goes when the number of the page is given out
+//! again, and sled gives out the highest numbers first: where keys come and go, the notes of the low ones lie in more and more
+//! segments, and the file grows without end. So every free page is taken into a tree of its own from time to time, and given
+//! back: then the notes lie side by side. sled would move them itself, at one page for each that it rewrites, which is too slow
+//! for small values; its thread that is faster moves everything, at a third more processor time for each key.
+
+use std::fmt::{self, Write};
+
+use super::plan::pause_after;
+use ::sled::{Db, Result, Tree};
+
+/// The tree.
+const TREE: &str = "reclaim";
+
+/// How many keys are in a page when sled splits it, and the next begins.
+const PAGE: usize = 9;
+
+/// So many pages are taken at the most: giving one back takes sled longer the more are free.
+const MOST: usize = 32_768;
+
+/// After so many keys sled writes what it holds, so that it never has many buffers under way.
+const BURST: usize = 8_192;
+
+/// Moves the notes of all free pages to where sled writes at the moment, and answers how many pages it took. `pause` is called
+/// again and again meanwhile.
+pub(super) fn reclaim(db: &Db, pause: &dyn Fn()) -> Result<usize> {
+    // What a crash has left.
+    db.drop_tree(TREE)?;
+    let tree = db.open_tree(TREE)?;
+    let mut number = 0;
+    while let Some(free @ 1..) = free_pages(db)
+        && number < MOST * PAGE
+    {
+        for _ in 0..free.min(MOST) * PAGE {
+            tree.insert(number.to_be_bytes(), &[])?;
+            number += 1;
+            pause_after(number, pause);
+            if number.is_multiple_of(BURST) {
+                db.flush()?;
+            }
+        }
+    }
+    drop(tree);
+    db.drop_tree(TREE)?;
+    Ok(number / PAGE)
+}
+
+/// How many pages are free. Only what sled prints of itself tells; none where it is printed in another way.
+fn free_pages(db: &Db) -> Option<usize> {
+    let tree: &Tree = db;
+    let mut start = Start(String::new());
+    // Ends with an error when the list is there, before the pages of the tree.
+    let _ = write!(start, "{tree:?}");
+    let (_, list) = start.0.split_once("free: ")?;
+    let (list, _) = list.split_once('[')?.1.split_once(']')?;
+    Some(list.split_terminator(',').count())
+}
+
+/// What is printed, up to the list of free pages.
+struct Start(String);
+
+impl Write for Start {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push_str(text);
+        if self.0.contains("free: ") { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xxhash_rust::xxh3::xxh3_128;
+
+    /// How many keys there are, and how many there were once.
+    const KEPT: u32 = 2_000;
+    const ONCE: u32 = 10_000;
+
+    /// How long sled's file becomes while keys come and go after there were more.
+    fn grown(between: impl Fn(&Db)) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let config = ::sled::Config::new().path(folder.path()).segment_size(16 * 1024);
+        let db = config.flush_every_ms(None).open().unwrap();
+        let key = |number: u32| xxh3_128(&number.to_be_bytes()).to_be_bytes();
+        let mut last = 0;
+        for number in 0..ONCE + 20 * KEPT {
+            db.insert(key(number), &[0; 10]).unwrap();
+            let gone = if number < ONCE { 0 } else { number - KEPT };
+            for number in last..gone {
+                db.remove(key(number)).unwrap();
+            }
+            last = last.max(gone);
+            if number.is_multiple_of(100) {
+                db.flush().unwrap();
+            }
+            if number.is_multiple_of(KEPT / 2) {
+                between(&db);
+            }
+        }
+        db.flush().unwrap();
+        std::fs::metadata(folder.path().join("db")).unwrap().len()
+    }
+
+    #[test]
+    fn the_file_does_not_grow_while_keys_come_and_go() {
+        let alone = grown(|_| ());
+        let reclaimed = grown(|db| {
+            reclaim(db, &|| ()).unwrap();
+        });
+        assert!(reclaimed * 3 < alone * 2, "{reclaimed} and {alone} bytes");
+    }
+
+    #[test]
+    fn every_free_page_is_taken_and_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = ::sled::Config::new().path(folder.path()).flush_every_ms(None).open().unwrap();
+        assert_eq!(free_pages(&db), Some(0));
+        for number in 0..2_000_u32 {
+            db.insert(number.to_be_bytes(), &[]).unwrap();
+        }
+        for number in 0..1_900_u32 {
+            db.remove(number.to_be_bytes()).unwrap();
+        }
+        let taken = reclaim(&db, &|| ()).unwrap();
+        assert!(taken > 100, "{taken}");
+        assert_eq!((db.len(), db.tree_names().len()), (100, 1));
+    }
+}
