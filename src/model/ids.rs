@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -114,18 +114,26 @@ pub fn digest_of(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// The first 13 bytes of the SHA-256 of the parts, each led by its length so that no two lists collide by joining.
+/// What a digest is: the first 13 bytes of a SHA-256.
+pub(crate) type Digest = [u8; 13];
+
+/// The digest of the parts in hexadecimal.
 pub(crate) fn digest(parts: &[&str]) -> String {
+    hexadecimal(&raw_digest(parts))
+}
+
+/// The digest of the parts, each led by its length so that no two lists collide by joining.
+pub(crate) fn raw_digest(parts: &[&str]) -> Digest {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hexadecimal(&hash.finalize()[..13])
+    hash.finalize().first_chunk().copied().unwrap_or_default()
 }
 
 /// `hex::encode` goes letter by letter, which takes longer than the hash of a short text; into a buffer it does not.
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = vec![b'0'; 2 * bytes.len()];
     // It fails only where the buffer is of another length.
     let _ = hex::encode_to_slice(bytes, &mut digits);

@@ -118,11 +118,13 @@ pub(super) trait Kv: Send + Sync + 'static {
     fn close(&self) -> Result<(), StoreError>;
 }
 
-/// The keys that start with a prefix. The prefix must not end in 0xff, which no prefix of ours does.
+/// The keys that start with a prefix, of which one byte at least must not be 0xff.
 pub(super) fn prefixed(prefix: &[u8]) -> Range<Vec<u8>> {
     let mut end = prefix.to_vec();
+    // Nothing comes after 0xff.
+    while end.pop_if(|last| *last == u8::MAX).is_some() {}
     if let Some(last) = end.last_mut() {
-        *last = last.saturating_add(1);
+        *last += 1;
     }
     prefix.to_vec()..end
 }

@@ -1,9 +1,11 @@
 //! How keys are laid out: one letter for the kind, then numbers in big-endian order, so that the order of keys is the order
-//! of acceptance. What strangers name (conversations, messages) enters keys as a digest of fixed length.
+//! of acceptance. What strangers name (conversations, messages) enters keys as a digest of fixed length, and a digest as its
+//! bytes ([`names`]): of what there is much, no key is longer than 22 bytes, which sled holds without an allocation.
 
 use std::ops::Range;
 
-use crate::model::ids::digest;
+use super::names::{self, CONTROL, DIGEST, EVENT, Form, Name, QUARANTINE, SEND, WINDOW};
+use crate::model::ids::raw_digest;
 use crate::model::{AccountName, BookHash, EventId, LaneKey, QuarantineId, Scope, SendId, SourceName, WindowKey};
 use crate::store::kv::prefixed;
 
@@ -40,7 +42,7 @@ pub(super) fn decision(number: u64) -> Vec<u8> {
 
 /// `l` lane, event number → nothing: the events of a lane.
 pub(super) fn in_lane(lane: &LaneKey, number: u64) -> Vec<u8> {
-    [lane_prefix(lane), number.to_be_bytes().to_vec()].concat()
+    key(b'l', &digested(&[lane.as_str()]), &number.to_be_bytes())
 }
 
 /// `s` number → send.
@@ -65,13 +67,13 @@ pub(super) fn unsettled(number: u64) -> Vec<u8> {
 
 /// `c` lane → conversation record.
 pub(super) fn conversation(lane: &LaneKey) -> Vec<u8> {
-    named(b'c', &digest(&[lane.as_str()]))
+    key(b'c', &digested(&[lane.as_str()]), &[])
 }
 
 /// The events of the lane whose conversation record a key leads to; nothing for other keys.
 pub(super) fn events_of(conversation: &[u8]) -> Option<Range<Vec<u8>>> {
-    let (b'c', digest) = conversation.split_first()? else { return None };
-    Some(prefixed(&[b"l", digest].concat()))
+    let (b'c', lane) = conversation.split_first()? else { return None };
+    Some(prefixed(&[b"l", lane].concat()))
 }
 
 /// `p` correspondent → contact record.
@@ -84,12 +86,12 @@ pub(super) const FACTS: &[u8] = b"pw";
 
 /// `g` account and an id that its provider gave → the send of ours.
 pub(super) fn ledger(account: &AccountName, provider_id: &str) -> Vec<u8> {
-    named(b'g', &digest(&[account.as_str(), provider_id]))
+    key(b'g', &digested(&[account.as_str(), provider_id]), &[])
 }
 
 /// `t` source and a token that is good once → the event it came with.
 pub(super) fn token(source: &SourceName, token: &str) -> Vec<u8> {
-    named(b't', &digest(&[source.as_str(), token]))
+    key(b't', &digested(&[source.as_str(), token]), &[])
 }
 
 /// `b` hash → files of a rule book.
@@ -125,7 +127,7 @@ pub(super) fn quarantined(window: &WindowKey) -> Vec<u8> {
 /// `z` scope → orders of people. Conversations, of which there may be many, stand behind all others.
 pub(super) fn control(scope: &Scope) -> Vec<u8> {
     match scope {
-        Scope::Conversation(lane) => named(b'z', &format!("c{}", digest(&[lane.as_str()]))),
+        Scope::Conversation(lane) => key(b'z', &Name::Digest(b"c", raw_digest(&[lane.as_str()])), &[]),
         other => named(b'z', &format!("a{other}")),
     }
 }
@@ -145,35 +147,35 @@ pub(super) enum Shape {
     Alone,
     /// With a number.
     Numbered,
-    /// With a name.
-    Named,
+    /// With a name, which may have one of these forms.
+    Named(&'static [Form]),
     /// With a name and a number.
-    Both,
+    Both(&'static [Form]),
 }
 
 /// Every kind of key: its letter, the word for it in exports, its shape. In the order in which a reader needs them.
 pub(super) const KINDS: [(u8, &str, Shape); 21] = [
     (HEADER, "store", Shape::Alone),
-    (b'b', "book", Shape::Named),
-    (b'k', "credential", Shape::Named),
-    (b'f', "position", Shape::Named),
+    (b'b', "book", Shape::Named(&[])),
+    (b'k', "credential", Shape::Named(&[])),
+    (b'f', "position", Shape::Named(&[])),
     (b'e', "event", Shape::Numbered),
-    (b'i', "event_place", Shape::Named),
-    (b'l', "in_lane", Shape::Both),
+    (b'i', "event_place", Shape::Named(EVENT)),
+    (b'l', "in_lane", Shape::Both(DIGEST)),
     (b'q', "undecided", Shape::Numbered),
     (b'd', "decision", Shape::Numbered),
     (b's', "send", Shape::Numbered),
     (HAPPENED, "send_state", Shape::Numbered),
-    (b'j', "send_place", Shape::Named),
+    (b'j', "send_place", Shape::Named(SEND)),
     (b'o', "unsettled", Shape::Numbered),
-    (b'c', "conversation", Shape::Named),
-    (b'p', "contact", Shape::Named),
-    (b'g', "ledger", Shape::Named),
-    (b't', "token", Shape::Named),
-    (b'w', "window", Shape::Named),
-    (b'x', "quarantine", Shape::Named),
-    (b'y', "quarantined", Shape::Named),
-    (b'z', "control", Shape::Named),
+    (b'c', "conversation", Shape::Named(DIGEST)),
+    (b'p', "contact", Shape::Named(DIGEST)),
+    (b'g', "ledger", Shape::Named(DIGEST)),
+    (b't', "token", Shape::Named(DIGEST)),
+    (b'w', "window", Shape::Named(WINDOW)),
+    (b'x', "quarantine", Shape::Named(QUARANTINE)),
+    (b'y', "quarantined", Shape::Named(WINDOW)),
+    (b'z', "control", Shape::Named(CONTROL)),
 ];
 
 /// Whether a key is a letter and a number.
@@ -198,8 +200,54 @@ pub(super) fn number_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().copied().map(u64::from_be_bytes)
 }
 
-fn lane_prefix(lane: &LaneKey) -> Vec<u8> {
-    named(b'l', &digest(&[lane.as_str()]))
+/// The word for the kind of a key, the name that follows in words, and the number; none where it is no key of ours.
+pub(super) fn parts(key: &[u8]) -> Option<(&'static str, Option<String>, Option<u64>)> {
+    let (kind, rest) = key.split_first()?;
+    let (_, word, shape) = *KINDS.iter().find(|(known, ..)| known == kind)?;
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
+    Some(match shape {
+        Shape::Alone => rest.is_empty().then_some((word, None, None))?,
+        Shape::Numbered => (word, None, Some(number(rest)?)),
+        Shape::Named(forms) => (word, Some(names::read(forms, rest)?), None),
+        Shape::Both(forms) => {
+            let (name, last) = rest.split_last_chunk::<8>()?;
+            (word, Some(names::read(forms, name)?), Some(u64::from_be_bytes(*last)))
+        }
+    })
+}
+
+/// The name in a key, in words.
+pub(super) fn name_of(key: &[u8]) -> Option<String> {
+    parts(key)?.1
+}
+
+/// The key of a kind with a name in words, and a number.
+pub(super) fn join(kind: u8, name: Option<&str>, number: Option<u64>) -> Vec<u8> {
+    let number = number.map(u64::to_be_bytes);
+    let number = number.as_ref().map_or(&[][..], |number| number);
+    key(kind, &Name::new(forms(kind), name.unwrap_or_default()), number)
+}
+
+/// The key for one that has its name in words, as all keys had.
+pub(in crate::store) fn from_words(key: &[u8]) -> Vec<u8> {
+    let known = key.split_first().and_then(|(kind, rest)| {
+        let (name, number) = match KINDS.iter().find(|(known, ..)| known == kind)?.2 {
+            Shape::Named(_) => (rest, None),
+            Shape::Both(_) => {
+                rest.split_last_chunk().map(|(name, number)| (name, Some(u64::from_be_bytes(*number))))?
+            }
+            Shape::Alone | Shape::Numbered => return None,
+        };
+        Some(join(*kind, Some(str::from_utf8(name).ok()?), number))
+    });
+    known.unwrap_or_else(|| key.to_vec())
+}
+
+fn forms(kind: u8) -> &'static [Form] {
+    match KINDS.iter().find(|(known, ..)| *known == kind) {
+        Some((_, _, Shape::Named(forms) | Shape::Both(forms))) => forms,
+        _ => &[],
+    }
 }
 
 fn numbered(kind: u8, number: u64) -> Vec<u8> {
@@ -208,6 +256,16 @@ fn numbered(kind: u8, number: u64) -> Vec<u8> {
 }
 
 fn named(kind: u8, name: &str) -> Vec<u8> {
+    key(kind, &Name::new(forms(kind), name), &[])
+}
+
+fn digested(parts: &[&str]) -> Name<'static> {
+    Name::Digest(&[], raw_digest(parts))
+}
+
+/// One allocation for a key: an answered event has about twelve.
+fn key(kind: u8, name: &Name<'_>, number: &[u8]) -> Vec<u8> {
     debug_assert!(KINDS.iter().any(|(known, ..)| *known == kind));
-    [&[kind], name.as_bytes()].concat()
+    let [first, second] = name.parts();
+    [&[kind], first, second, number].concat()
 }

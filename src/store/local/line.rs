@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::keys::{KINDS, Shape};
+use super::keys::{self, KINDS, Shape};
 use super::record::{self, PLAIN};
 use crate::store::StoreError;
 
@@ -16,7 +16,7 @@ use crate::store::StoreError;
 pub(in crate::store) struct Line {
     /// The word for the kind of key.
     kind: String,
-    /// What follows the letter of the kind, where it is a name.
+    /// What follows the letter of the kind, where it is a name: in words, not as it stands in the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// What follows the letter of the kind, where it is a number.
@@ -45,7 +45,7 @@ pub(in crate::store) enum Content {
 impl Line {
     /// The line of a key.
     pub(in crate::store) fn new(key: &[u8], content: &Content) -> Result<Self, StoreError> {
-        let (kind, name, number) = parts(key).ok_or_else(|| corrupt("a key of an unknown kind"))?;
+        let (kind, name, number) = keys::parts(key).ok_or_else(|| corrupt("a key of an unknown kind"))?;
         let mut line = Self { kind: kind.to_owned(), name, number, value: None, bytes: None, at: None };
         match content {
             Content::At(json) => line.at = raw(json.clone()),
@@ -65,19 +65,16 @@ impl Line {
     pub(in crate::store) fn key(&self) -> Result<Vec<u8>, StoreError> {
         let known = KINDS.iter().find(|(_, word, _)| *word == self.kind);
         let (letter, _, shape) = known.ok_or_else(|| corrupt(&format!("`{}` is not a kind of record", self.kind)))?;
-        let mut key = vec![*letter];
         let fits = match shape {
             Shape::Alone => self.name.is_none() && self.number.is_none(),
             Shape::Numbered => self.name.is_none() && self.number.is_some(),
-            Shape::Named => self.name.is_some() && self.number.is_none(),
-            Shape::Both => self.name.is_some() && self.number.is_some(),
+            Shape::Named(_) => self.name.is_some() && self.number.is_none(),
+            Shape::Both(_) => self.name.is_some() && self.number.is_some(),
         };
         if !fits {
             return Err(corrupt(&format!("a record of kind `{}` is named in another way", self.kind)));
         }
-        key.extend(self.name.iter().flat_map(|name| name.bytes()));
-        key.extend(self.number.iter().flat_map(|number| number.to_be_bytes()));
-        Ok(key)
+        Ok(keys::join(*letter, self.name.as_deref(), self.number))
     }
 
     /// What stands for the value.
@@ -96,27 +93,11 @@ impl Line {
 
 /// The word for the kind of a key.
 pub(in crate::store) fn kind_of(key: &[u8]) -> &'static str {
-    parts(key).map_or("unknown", |(kind, ..)| kind)
+    keys::parts(key).map_or("unknown", |(kind, ..)| kind)
 }
 
 fn raw(json: String) -> Option<Box<RawValue>> {
     RawValue::from_string(json).ok()
-}
-
-fn parts(key: &[u8]) -> Option<(&'static str, Option<String>, Option<u64>)> {
-    let (letter, rest) = key.split_first()?;
-    let (_, word, shape) = *KINDS.iter().find(|(known, ..)| known == letter)?;
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
-    Some(match shape {
-        Shape::Alone => rest.is_empty().then_some((word, None, None))?,
-        Shape::Numbered => (word, None, Some(number(rest)?)),
-        Shape::Named => (word, Some(text(rest)?), None),
-        Shape::Both => {
-            let (name, last) = rest.split_at_checked(rest.len().checked_sub(8)?)?;
-            (word, Some(text(name)?), Some(number(last)?))
-        }
-    })
 }
 
 fn corrupt(what: &str) -> StoreError {

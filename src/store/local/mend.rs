@@ -16,7 +16,7 @@ pub(in crate::store) fn mend(kv: &Arc<dyn Kv>) -> Result<Vec<String>, StoreError
     let has_send = |number: u64| intact(happened::get(&**kv, number, String::new));
     for pair in Walk::new(kv, keys::all(b'i'), Order::Forward) {
         let (key, value) = pair?;
-        let id = EventId::from(String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned());
+        let id = EventId::from(keys::name_of(&key).unwrap_or_default());
         let place = list::readable(record::read::<EventPlace>(&value, || format!("the place of event {id}")))?;
         let number = place.map_or(0, |place| place.number);
         if !has_event(number)? {
@@ -40,7 +40,7 @@ pub(in crate::store) fn mend(kv: &Arc<dyn Kv>) -> Result<Vec<String>, StoreError
     }
     for pair in Walk::new(kv, keys::all(b'j'), Order::Forward) {
         let (key, value) = pair?;
-        let id = SendId::from(String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned());
+        let id = SendId::from(keys::name_of(&key).unwrap_or_default());
         let number = list::readable(record::read::<u64>(&value, || format!("the place of send {id}")))?;
         let number = number.unwrap_or_default();
         if !has_send(number)? {

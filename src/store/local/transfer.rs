@@ -112,8 +112,7 @@ fn ids(
     let mut ids = BTreeMap::new();
     for pair in Walk::new(kv, keys::all(letter), Order::Forward) {
         let (key, value) = pair?;
-        let id = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-        ids.extend(number(&value).map(|number| (number, id)));
+        ids.extend(number(&value).zip(keys::name_of(&key)));
     }
     Ok(ids)
 }

@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::local::failed;
 
 /// The layout of what is written. A state in another one is made anew from the journal.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// What the state says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

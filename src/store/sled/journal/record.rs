@@ -10,12 +10,13 @@
 //!
 //! The checksum covers everything behind it.
 //!
-//! A change is one byte for what it does, two for the length of the key, the key, and where there is a value four for its
+//! A change is one byte for what it does and how its key is written, two for the length of the key, the key, and where there is a value four for its
 //! length and the value. A record that was skipped by a salvage has a checksum over its head alone.
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::kv::{Batch, Change};
+use crate::store::local::from_words;
 use crate::store::sled::packed;
 
 /// The bytes before the body.
@@ -35,8 +36,12 @@ pub(in crate::store::sled) fn is_long(key: &[u8], value: &[u8]) -> bool {
     value.len() > if packed::home(key).is_some() { SHORT_PACKED } else { SHORT }
 }
 
-const PUT: u8 = 1;
-const REMOVE: u8 = 2;
+const PUT: u8 = 3;
+const REMOVE: u8 = 4;
+
+/// What earlier versions wrote, whose keys had digests in words.
+const PUT_IN_WORDS: u8 = 1;
+const REMOVE_IN_WORDS: u8 = 2;
 
 /// Where a value is in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,8 +165,8 @@ pub(in crate::store::sled) fn changes(body: &[u8]) -> Option<Vec<Written>> {
         let (key, after) = after.split_at_checked(u16::from_le_bytes(*length) as usize)?;
         rest = after;
         let value = match *kind {
-            REMOVE => None,
-            PUT => {
+            REMOVE | REMOVE_IN_WORDS => None,
+            PUT | PUT_IN_WORDS => {
                 let (length, after) = after.split_first_chunk::<4>()?;
                 let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
                 rest = after;
@@ -170,7 +175,11 @@ pub(in crate::store::sled) fn changes(body: &[u8]) -> Option<Vec<Written>> {
             }
             _ => return None,
         };
-        found.push(Written { key: key.to_vec(), value, is_new: false });
+        let key = match *kind {
+            PUT_IN_WORDS | REMOVE_IN_WORDS => from_words(key),
+            _ => key.to_vec(),
+        };
+        found.push(Written { key, value, is_new: false });
     }
     Some(found)
 }
