@@ -174,3 +174,19 @@ impl Iterator for Walk {
         self.page.next().map(Ok)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_no_key_begins_so() {
+        for (prefix, end) in
+            [(&b"a"[..], &b"b"[..]), (b"a\xff", b"b"), (b"a\x01\xff\xff", b"a\x02"), (b"a\xfe", b"a\xff")]
+        {
+            let range = prefixed(prefix);
+            assert_eq!(range, prefix.to_vec()..end.to_vec());
+            assert!(range.contains(&[prefix, &[0xff; 9]].concat()));
+        }
+    }
+}

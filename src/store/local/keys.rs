@@ -269,3 +269,103 @@ fn key(kind: u8, name: &Name<'_>, number: &[u8]) -> Vec<u8> {
     let [first, second] = name.parts();
     [&[kind], first, second, number].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CapScope;
+
+    fn lane(number: u32) -> LaneKey {
+        LaneKey::from(format!("desk/conversation:{number}"))
+    }
+
+    /// A key of every kind with a digest, with its name in words.
+    fn derived() -> Vec<(Vec<u8>, String)> {
+        let event = EventId::derive(&SourceName::from("inbox"), "1");
+        let (send, case) = (SendId::derive(&event, "greet", 0), QuarantineId::derive(&event, "body"));
+        let account = AccountName::from("desk");
+        let digest = |parts: &[&str]| crate::model::ids::digest(parts);
+        let mut all = vec![
+            (event_place(&event), event.to_string()),
+            (send_place(&send), send.to_string()),
+            (quarantine(&case), case.to_string()),
+            (conversation(&lane(1)), digest(&[lane(1).as_str()])),
+            (in_lane(&lane(1), 7), digest(&[lane(1).as_str()])),
+            (contact(&digest(&["ann"])), digest(&["ann"])),
+            (ledger(&account, "m1"), digest(&["desk", "m1"])),
+            (token(&SourceName::from("inbox"), "t1"), digest(&["inbox", "t1"])),
+            (control(&Scope::Conversation(lane(1))), format!("c{}", digest(&[lane(1).as_str()]))),
+        ];
+        for scope in CapScope::ALL {
+            let key = WindowKey::derive(scope, &["x"]);
+            all.extend([(window(&key), key.to_string()), (quarantined(&key), key.to_string())]);
+        }
+        all
+    }
+
+    #[test]
+    fn a_digest_is_bytes_in_a_key_and_digits_in_words() {
+        let all = derived();
+        let kinds: std::collections::BTreeSet<u8> = all.iter().filter_map(|(key, _)| key.first().copied()).collect();
+        let with_forms = KINDS
+            .iter()
+            .filter(|(_, _, shape)| matches!(shape, Shape::Named(forms) | Shape::Both(forms) if !forms.is_empty()));
+        assert_eq!(kinds, with_forms.map(|(letter, ..)| *letter).collect());
+        for (key, name) in all {
+            let number = (key[0] == b'l').then_some(7);
+            assert!(
+                key.len() == if number.is_some() { 22 } else { 14 } || (key.len() == 15 && b"wyz".contains(&key[0]))
+            );
+            assert_eq!(name_of(&key), Some(name.clone()));
+            assert_eq!(join(key[0], Some(&name), number), key);
+            let number = number.map_or(Vec::new(), |number: u64| number.to_be_bytes().to_vec());
+            let in_words = [&[key[0]], name.as_bytes(), &number].concat();
+            assert_eq!(from_words(&in_words), key, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_digest_or_is_no_key_is_the_same_in_words() {
+        let book = book(&BookHash::from("0".repeat(64)));
+        for key in
+            [header(), event(7), book, credential("token"), b"ievt_1".to_vec(), b"i\xff".to_vec(), b"l123".to_vec()]
+        {
+            assert_eq!(from_words(&key), key);
+        }
+        // As long as a digest in a key is: in words it is no digest.
+        assert_eq!(from_words(b"ievt_123456789"), event_place(&EventId::from("evt_123456789")));
+        assert_eq!(from_words(b""), b"");
+    }
+
+    #[test]
+    fn what_is_no_key_of_ours_has_no_parts() {
+        for key in [&b""[..], b"?", b"Vx", b"e", b"e1234567", b"e123456789", b"i\xff\xff", b"l1234567", b"wc\xff"] {
+            assert_eq!(parts(key), None, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_events_of_a_lane_lie_together_in_order() {
+        let last = |lane: &LaneKey| raw_digest(&[lane.as_str()])[12];
+        // A digest of which nothing comes after the last byte, and others.
+        let hard = (0..).map(lane).find(|lane| last(lane) == u8::MAX).unwrap();
+        for lane in (0..300).map(lane).chain([hard.clone()]) {
+            let range = events_of(&conversation(&lane)).unwrap();
+            let keys = [0, 1, 255, 256, u64::MAX].map(|number| in_lane(&lane, number));
+            assert!(keys.is_sorted() && keys.iter().all(|key| range.contains(key)));
+            assert!(!range.contains(&in_lane(&LaneKey::from("another"), 1)) && range.end < all(b'm').start);
+            assert_eq!(keys.map(|key| number_of(&key)), [0, 1, 255, 256, u64::MAX].map(Some));
+        }
+        assert_eq!(events_of(&event(1)), None);
+    }
+
+    #[test]
+    fn orders_for_conversations_stand_behind_all_others() {
+        let general = general_controls();
+        for scope in ["all", "account:desk", "rule:greet", "rule:cccccccc", "rule:ccccccccc"] {
+            assert!(general.contains(&control(&Scope::parse(scope).unwrap())), "{scope}");
+        }
+        let own = |number| control(&Scope::Conversation(lane(number)));
+        assert!((0..300).all(|number| own(number) >= general.end && all(b'z').contains(&own(number))));
+    }
+}

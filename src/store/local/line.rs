@@ -126,6 +126,39 @@ mod tests {
         }
     }
 
+    /// So exports of earlier versions can be imported, and the other way round.
+    #[test]
+    fn a_line_has_its_name_in_words() {
+        let digits = "00112233445566778899aabbcc";
+        for (kind, name) in [
+            ("event_place", format!("evt_{digits}")),
+            ("event_place", "evt_1".to_owned()),
+            ("event_place", "evt_123456789".to_owned()),
+            ("send_place", format!("snd_{digits}")),
+            ("quarantine", format!("qua_{digits}")),
+            ("conversation", digits.to_owned()),
+            ("contact", digits.to_owned()),
+            ("ledger", digits.to_owned()),
+            ("token", digits.to_owned()),
+            ("window", format!("conversation:{digits}")),
+            ("quarantined", format!("body:{digits}")),
+            ("control", format!("c{digits}")),
+            ("control", "arule:greet".to_owned()),
+            ("book", digits.to_owned()),
+        ] {
+            let json = format!(r#"{{"kind":"{kind}","name":"{name}","value":1}}"#);
+            let line: Line = serde_json::from_str(&json).unwrap();
+            let (key, content) = (line.key().unwrap(), line.content().unwrap());
+            assert!(key.len() <= 15 || kind == "book", "{json}");
+            assert_eq!(serde_json::to_string(&Line::new(&key, &content).unwrap()).unwrap(), json);
+        }
+        let json = format!(r#"{{"kind":"in_lane","name":"{digits}","number":7,"bytes":""}}"#);
+        let line: Line = serde_json::from_str(&json).unwrap();
+        let key = line.key().unwrap();
+        assert_eq!((key.len(), keys::number_of(&key)), (22, Some(7)));
+        assert_eq!(serde_json::to_string(&Line::new(&key, &line.content().unwrap()).unwrap()).unwrap(), json);
+    }
+
     #[test]
     fn what_is_not_a_line_is_told() {
         for (json, told) in [

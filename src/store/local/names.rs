@@ -92,3 +92,76 @@ fn digest(digits: &str) -> Option<Digest> {
     let is_lower = !digits.bytes().any(|digit| digit.is_ascii_uppercase());
     (is_lower && hex::decode_to_slice(digits, &mut digest).is_ok()).then_some(digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: [&[Form]; 7] = [&[], DIGEST, EVENT, SEND, QUARANTINE, WINDOW, CONTROL];
+
+    fn written(forms: &'static [Form], name: &str) -> Vec<u8> {
+        Name::new(forms, name).parts().concat()
+    }
+
+    /// Names as they are derived, and such as look like them in words or in a key.
+    fn name() -> impl Strategy<Value = String> {
+        let lead = "(|evt_|snd_|qua_|conversation:|body:|account:|a|c|p|s|d|b|r)";
+        (lead, prop_oneof!["[0-9a-f]{26}", "[0-9a-fA-F]{24,28}", "[a-z0-9:_]{12,14}", "\\PC{0,14}"])
+            .prop_map(|(lead, rest)| [lead, rest].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// So no two names share a key.
+        #[test]
+        fn a_name_is_read_as_it_was_written(name in name()) {
+            for forms in ALL {
+                prop_assert_eq!(read(forms, &written(forms, &name)), Some(name.clone()), "{:?}", forms);
+            }
+        }
+
+        #[test]
+        fn whatever_a_key_holds_has_at_most_one_name(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            for forms in ALL {
+                if let Some(name) = read(forms, &bytes) {
+                    let again = written(forms, &name);
+                    // A digest in words is what an earlier version wrote.
+                    prop_assert!(again == bytes || bytes.len() > 25, "{:?} {:?}", forms, bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_look_like_a_digest_is_told_from_one() {
+        let digits = "00112233445566778899aabbcc";
+        for (forms, name, length) in [
+            (EVENT, format!("evt_{digits}"), 13),
+            (WINDOW, format!("body:{digits}"), 14),
+            (CONTROL, format!("c{digits}"), 14),
+            (EVENT, format!("evt_{}", digits.to_uppercase()), 30),
+            (EVENT, digits.to_owned(), 26),
+            (EVENT, "evt_123456789".to_owned(), 14),
+            (WINDOW, "b123456789abcd".to_owned(), 15),
+            (WINDOW, "x123456789abcd".to_owned(), 14),
+            (CONTROL, "arule:a-b-c-de".to_owned(), 14),
+            (&[], digits.to_owned(), 26),
+        ] {
+            assert_eq!(written(forms, &name).len(), length, "{name}");
+        }
+        assert_eq!(read(EVENT, b"\xff\xfe"), None);
+        assert_eq!(read(EVENT, b"evt_1\xff"), None, "nothing that needs an end");
+    }
+
+    #[test]
+    fn tags_are_of_one_length_and_tell_forms_apart() {
+        for forms in ALL {
+            let tags: std::collections::BTreeSet<_> = forms.iter().map(|form| form.tag).collect();
+            assert_eq!(tags.len(), forms.len());
+            assert!(forms.windows(2).all(|pair| pair[0].tag.len() == pair[1].tag.len()));
+        }
+    }
+}

@@ -98,3 +98,19 @@ fn digest(key: &[u8], stored: &[u8]) -> u64 {
     // The length of the key keeps key and value apart.
     xxh3_64(key).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ xxh3_64(stored)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_layout_is_not_read() {
+        let written = String::from_utf8(Meta::default().write().unwrap()).unwrap();
+        assert!(Meta::read(written.as_bytes()).is_ok());
+        let layout = |number: u32| format!("\"layout\":{number}");
+        for other in [LAYOUT - 1, LAYOUT + 1] {
+            let other = written.replace(&layout(LAYOUT), &layout(other));
+            assert_eq!(Meta::read(other.as_bytes()), Err("it is laid out as another version did"));
+        }
+    }
+}

@@ -188,6 +188,24 @@ fn number(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().copied().map(u32::from_le_bytes)
 }
 
+/// Adds a record as earlier versions wrote it.
+#[cfg(test)]
+pub(in crate::store::sled) fn write_in_words(bytes: &mut Vec<u8>, sequence: u64, changes: &[Written]) {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; HEAD]);
+    for Written { key, value, .. } in changes {
+        bytes.push(if value.is_some() { PUT_IN_WORDS } else { REMOVE_IN_WORDS });
+        bytes.extend_from_slice(&u16::try_from(key.len()).unwrap().to_le_bytes());
+        bytes.extend_from_slice(key);
+        if let Some((value, _)) = value {
+            bytes.extend_from_slice(&u32::try_from(value.len()).unwrap().to_le_bytes());
+            bytes.extend_from_slice(value);
+        }
+    }
+    let length = bytes.len() - start - HEAD;
+    seal(&mut bytes[start..], sequence, 0, length);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,6 +231,29 @@ mod tests {
         }
         let (value, place) = written[0].value.as_ref().unwrap();
         assert_eq!(&bytes[6 + place..][..value.len()], value.as_slice());
+    }
+
+    #[test]
+    fn keys_that_an_earlier_version_wrote_in_words_are_read() {
+        let in_words = |key: &str, value: Option<&str>| Written {
+            key: key.into(),
+            value: value.map(|value| (value.as_bytes().to_vec(), 0)),
+            is_new: false,
+        };
+        let mut bytes = Vec::new();
+        let digits = "00112233445566778899aabbcc";
+        let changes = [in_words(&format!("ievt_{digits}"), Some("one")), in_words(&format!("jsnd_{digits}"), None)];
+        write_in_words(&mut bytes, 7, &changes);
+        let found = read(&bytes).unwrap();
+        let now = super::changes(found.body.unwrap()).unwrap();
+        assert_eq!([now[0].key[0], now[1].key[0]], *b"ij");
+        assert!(now.iter().all(|it| hex::encode(&it.key[1..]) == digits));
+        let (value, place) = now[0].value.as_ref().unwrap();
+        assert_eq!((&bytes[*place..][..value.len()], &now[1].value), (&b"one"[..], &None));
+        // What a later version may write is not guessed at.
+        let mut body = found.body.unwrap().to_vec();
+        body[0] = REMOVE + 1;
+        assert_eq!(super::changes(&body), None);
     }
 
     #[test]
