@@ -140,7 +140,7 @@ async fn a_state_that_is_gone_is_made_anew() {
         // Files of the usual size are not finished so soon: without a snapshot all of the journal is there.
         let folder = Sized(Folder::new(), if with_snapshot { tiny() } else { Options::default() });
         let store = folder.open().await.unwrap();
-        for key in 0..120 {
+        for key in 0..240 {
             store.accept(event(&key.to_string(), &(key % 7).to_string())).await.unwrap();
         }
         decide_all(&*store).await;
@@ -296,7 +296,7 @@ async fn a_snapshot_that_cannot_be_taken_leaves_nothing_and_is_not_tried_at_once
     // The name that a snapshot would get is a folder, whatever it is: renaming fails.
     std::fs::remove_dir_all(&snapshots_folder).unwrap();
     std::fs::write(&snapshots_folder, "in the way").unwrap();
-    for key in 0..120 {
+    for key in 0..240 {
         store.accept(event(&key.to_string(), &key.to_string())).await.unwrap();
     }
     decide_all(&*store).await;
