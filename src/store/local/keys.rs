@@ -203,7 +203,7 @@ pub(super) fn number_of(key: &[u8]) -> Option<u64> {
 /// The word for the kind of a key, the name that follows in words, and the number; none where it is no key of ours.
 pub(super) fn parts(key: &[u8]) -> Option<(&'static str, Option<String>, Option<u64>)> {
     let (kind, rest) = key.split_first()?;
-    let (_, word, shape) = *KINDS.iter().find(|(known, ..)| known == kind)?;
+    let (word, shape) = shape_of(*kind)?;
     let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
     Some(match shape {
         Shape::Alone => rest.is_empty().then_some((word, None, None))?,
@@ -224,30 +224,33 @@ pub(super) fn name_of(key: &[u8]) -> Option<String> {
 /// The key of a kind with a name in words, and a number.
 pub(super) fn join(kind: u8, name: Option<&str>, number: Option<u64>) -> Vec<u8> {
     let number = number.map(u64::to_be_bytes);
-    let number = number.as_ref().map_or(&[][..], |number| number);
-    key(kind, &Name::new(forms(kind), name.unwrap_or_default()), number)
+    join_bytes(kind, name.unwrap_or_default(), number.as_ref().map_or(&[], |number| number))
+}
+
+fn join_bytes(kind: u8, name: &str, number: &[u8]) -> Vec<u8> {
+    let forms = match shape_of(kind) {
+        Some((_, Shape::Named(forms) | Shape::Both(forms))) => forms,
+        _ => &[],
+    };
+    key(kind, &Name::new(forms, name), number)
 }
 
 /// The key for one that has its name in words, as all keys had.
 pub(in crate::store) fn from_words(key: &[u8]) -> Vec<u8> {
     let known = key.split_first().and_then(|(kind, rest)| {
-        let (name, number) = match KINDS.iter().find(|(known, ..)| known == kind)?.2 {
-            Shape::Named(_) => (rest, None),
-            Shape::Both(_) => {
-                rest.split_last_chunk().map(|(name, number)| (name, Some(u64::from_be_bytes(*number))))?
-            }
+        let number = match shape_of(*kind)?.1 {
+            Shape::Named(_) => rest.len(),
+            Shape::Both(_) => rest.len().checked_sub(size_of::<u64>())?,
             Shape::Alone | Shape::Numbered => return None,
         };
-        Some(join(*kind, Some(str::from_utf8(name).ok()?), number))
+        let (name, number) = rest.split_at_checked(number)?;
+        Some(join_bytes(*kind, str::from_utf8(name).ok()?, number))
     });
     known.unwrap_or_else(|| key.to_vec())
 }
 
-fn forms(kind: u8) -> &'static [Form] {
-    match KINDS.iter().find(|(known, ..)| *known == kind) {
-        Some((_, _, Shape::Named(forms) | Shape::Both(forms))) => forms,
-        _ => &[],
-    }
+fn shape_of(kind: u8) -> Option<(&'static str, Shape)> {
+    KINDS.iter().find(|(known, ..)| *known == kind).map(|(_, word, shape)| (*word, *shape))
 }
 
 fn numbered(kind: u8, number: u64) -> Vec<u8> {
@@ -256,7 +259,7 @@ fn numbered(kind: u8, number: u64) -> Vec<u8> {
 }
 
 fn named(kind: u8, name: &str) -> Vec<u8> {
-    key(kind, &Name::new(forms(kind), name), &[])
+    join_bytes(kind, name, &[])
 }
 
 fn digested(parts: &[&str]) -> Name<'static> {

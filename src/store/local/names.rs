@@ -1,5 +1,5 @@
-//! How a name stands in a key. Nearly every name ends in a digest, whose 26 digits are 13 bytes in a key: so short sled has it
-//! beside its neighbours, and in memory without a place of its own. Names without a digest stand there as they are.
+//! How a name stands in a key. Nearly every name ends in a digest: 26 digits in words, and 13 bytes in a key, which sled then
+//! holds without an allocation. Names without a digest stand there as they are.
 
 use crate::model::ids::{Digest, hexadecimal};
 

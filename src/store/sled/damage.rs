@@ -99,7 +99,9 @@ fn read(kv: &Journaled) -> Result<Vec<Pair>, StoreError> {
 async fn damage_that_is_met_by_a_running_store_ends_it_and_the_next_start_mends_it() {
     for is_written in [false, true] {
         let folder = Folder::new();
-        let (kv, store) = running(&folder.path(), &tiny());
+        // Whoever takes a snapshot reads everything, and what has been read stays right.
+        let without_snapshots = Options { segment: Options::default().segment, ..tiny() };
+        let (kv, store) = running(&folder.path(), &without_snapshots);
         fill(&*store, 0, 60).await;
         let wanted = lines(&*store).await;
         applied(&kv).await;
@@ -111,8 +113,7 @@ async fn damage_that_is_met_by_a_running_store_ends_it_and_the_next_start_mends_
             let mut batch = Batch::default();
             batch.put(key, value);
             kv.apply(batch).unwrap();
-            // A snapshot that is being taken may have met it before.
-            let _ = kv.flush();
+            kv.flush().unwrap();
         } else {
             assert!(matches!(read(&kv), Err(StoreError::Failed { .. })));
         }
