@@ -2,6 +2,7 @@
 //! of files in which nothing is needed any more. It is never waited for by an acknowledgement.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
@@ -170,14 +171,14 @@ impl Applier {
             self.spawn("store-check", check);
         }
         if self.helper.is_none() && self.patience.is_over() && self.is_snapshot_due() && self.has_room() {
-            self.spawn("store-snapshot", take_snapshot);
+            let folder = self.parts.snapshots.clone();
+            self.spawn("store-snapshot", move |shared| take_snapshot(shared, &folder));
         }
     }
 
-    fn spawn(&mut self, name: &str, work: fn(&Shared, &Parts) -> Done) {
-        let (shared, parts) =
-            (Arc::clone(&self.shared), Parts::of(self.parts.state.parent().unwrap_or(&self.parts.state)));
-        match Builder::new().name(name.to_owned()).spawn(move || work(&shared, &parts)) {
+    fn spawn(&mut self, name: &str, work: impl FnOnce(&Shared) -> Done + Send + 'static) {
+        let shared = Arc::clone(&self.shared);
+        match Builder::new().name(name.to_owned()).spawn(move || work(&shared)) {
             Ok(helper) => self.helper = Some(helper),
             Err(error) => tracing::error!(error = %error, "a thread of the store could not be started"),
         }
@@ -221,11 +222,11 @@ impl Applier {
     }
 }
 
-fn take_snapshot(shared: &Shared, parts: &Parts) -> Done {
+fn take_snapshot(shared: &Shared, folder: &Path) -> Done {
     // The last room on the disk is for what is under way.
     let go_on = || !shared.is(&shared.is_closing) && shared.has_reserve() && !shared.state.is_damaged();
     let begun = clock::instant();
-    match snapshot::take(&parts.snapshots, &shared.state, &shared.options, &go_on) {
+    match snapshot::take(folder, &shared.state, &shared.options, &go_on) {
         Ok(snapshot) => Done::Snapshot(snapshot.map(|snapshot| (snapshot, begun.elapsed()))),
         Err(error) => {
             tracing::error!(error = %error, "a snapshot could not be taken; it is tried again later");
@@ -235,7 +236,7 @@ fn take_snapshot(shared: &Shared, parts: &Parts) -> Done {
 }
 
 /// Reads the state through.
-fn check(shared: &Shared, _: &Parts) -> Done {
+fn check(shared: &Shared) -> Done {
     if let Err(error) = shared.state.check_whole(|| !shared.is(&shared.is_closing)) {
         tracing::error!(error = %error, "the state could not be checked");
     }
