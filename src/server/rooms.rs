@@ -175,6 +175,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn that_an_address_has_its_share_is_logged_once_while_it_lasts() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let lines = tracing_subscriber::fmt().with_writer(Mutex::new(log.reopen().unwrap())).finish();
+        let _logging = tracing::subscriber::set_default(lines);
+        let logged = || std::fs::read_to_string(log.path()).unwrap();
+        let rooms = rooms(2);
+        for times in 1..=2 {
+            let (_place, _) = enter(&rooms, "203.0.113.7").await.unwrap();
+            assert_eq!(logged().lines().count(), times - 1);
+            for _ in 0..3 {
+                assert_eq!(enter(&rooms, "203.0.113.7").await.unwrap().1, 429);
+            }
+            assert_eq!(logged().lines().count(), times, "{}", logged());
+        }
+        assert!(logged().contains("`trusted_proxies`") && !logged().contains("203.0.113.7"), "{}", logged());
+    }
+
+    #[tokio::test]
     async fn an_ipv6_network_counts_as_one_address() {
         let rooms = rooms(2);
         let (_place, first) = enter(&rooms, "2001:db8::1").await.unwrap();
