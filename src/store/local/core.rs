@@ -39,6 +39,8 @@ pub(in crate::store) struct Core {
     fence: u64,
     /// The last fence that was given out before everything was last durable.
     durable_fence: u64,
+    /// How often something that was applied was taken back.
+    pub(super) restored: u64,
     changed: bool,
     closing: bool,
     broken: Option<Trouble>,
@@ -87,6 +89,7 @@ impl Core {
             next_send: 1,
             fence: 0,
             durable_fence: 0,
+            restored: 0,
             changed: false,
             closing: false,
             broken: None,
@@ -252,6 +255,7 @@ impl Core {
 
     fn restore(&mut self, deciding: Leases, delivering: Leases) {
         self.recent = Recent::default();
+        self.restored += 1;
         let leases = (deciding.clone(), delivering.clone());
         let restored = catch_unwind(AssertUnwindSafe(|| self.load_in_flight(deciding, delivering)));
         self.broken = match restored {

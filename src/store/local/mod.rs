@@ -272,12 +272,13 @@ impl Store for Local {
         let mut forgotten = 0;
         let mut rest = Some(prune::Rest::default());
         while let Some(from) = rest {
+            let restored = self.writer.ask(|core| Ok(core.restored)).await?;
             let harvest = self.read(move |kv| prune::gather(kv, from, before)).await?;
             forgotten += harvest.events;
             rest = harvest.rest;
             let (batch, seen) = (harvest.batch, harvest.seen);
             if !batch.is_empty() || !seen.is_empty() {
-                self.writer.run(move |core| core.forget(batch, seen)).await?;
+                self.writer.run(move |core| core.forget(batch, seen, restored)).await?;
             }
         }
         let scattered = self.read(|kv| kv.scattered()).await?;

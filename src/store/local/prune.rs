@@ -1,6 +1,6 @@
 //! Finding what may be forgotten, a bounded part at a time and away from the writer. That is safe, because an event that may
-//! be forgotten can never again become one that may not: nothing reopens a settled send. Everything else is looked at again
-//! when it goes. A conversation goes after its last event, so nobody can be deciding in it or sending from it; who decides
+//! be forgotten can never again become one that may not: nothing reopens a settled send, except a full disk on which it was
+//! not settled after all, which is noticed. Everything else is looked at again when it goes. A conversation goes after its last event, so nobody can be deciding in it or sending from it; who decides
 //! by the record of a correspondent that goes meanwhile is told that the facts have changed.
 
 use std::sync::Arc;
@@ -138,8 +138,12 @@ fn is_old(value: &[u8], before: Timestamp) -> Result<bool, StoreError> {
 
 impl Core {
     /// Removes what was found. An order may have been given again since, a window counted in, an event accepted in the lane of
-    /// a conversation: those stay.
-    pub(super) fn forget(&mut self, mut batch: Batch, seen: Vec<Pair>) -> Result<(), StoreError> {
+    /// a conversation: those stay. Nothing goes where what was found may have been taken back, because `restored` has changed
+    /// since before it was looked for: a decision that was found may not be there any more.
+    pub(super) fn forget(&mut self, mut batch: Batch, seen: Vec<Pair>, restored: u64) -> Result<(), StoreError> {
+        if self.restored != restored {
+            return Err(StoreError::Full { what: "what was to be forgotten may have changed; it stays".to_owned() });
+        }
         for (key, value) in seen {
             if self.kv.get(&key)?.as_ref() == Some(&value) && !has_events(&*self.kv, &key)? {
                 batch.remove(key);
@@ -158,6 +162,7 @@ mod tests {
     use crate::model::{Action, Send as OutgoingSend, TagChange};
     use crate::store::conformance::sample::{LEASE, at, decision, delivered, desk, event, reply};
     use crate::store::memory::Memory;
+    use crate::store::testing::{Disk, DiskFault};
 
     fn core() -> Core {
         Core::new(Arc::new(Memory::default()))
@@ -214,13 +219,29 @@ mod tests {
         }
         let events = gather(core.kv(), Rest::default(), at(-99)).unwrap();
         assert_eq!(events.events, 2);
-        core.forget(events.batch, events.seen).unwrap();
+        core.forget(events.batch, events.seen, 0).unwrap();
         let conversations = gather(core.kv(), events.rest.unwrap(), at(-99)).unwrap();
         assert_eq!(conversations.seen.len(), 2);
         accept(&mut core, event("2", "a"));
-        core.forget(conversations.batch, conversations.seen).unwrap();
+        core.forget(conversations.batch, conversations.seen, 0).unwrap();
         let is_there = |lane| core.kv.get(&keys::conversation(&event("", lane).lane())).unwrap().is_some();
         assert_eq!([is_there("a"), is_there("b")], [true, false]);
+    }
+
+    #[test]
+    fn what_a_full_disk_has_taken_back_stays() {
+        let disk = Disk::default();
+        let mut core = Core::new(Arc::new(disk.clone()));
+        accept(&mut core, Event { received_at: at(-100), ..event("a", "a") });
+        core.settle().unwrap();
+        let claim = core.claim_events(at(0), LEASE, 1).unwrap().pop().unwrap();
+        core.commit_decision(Decided::new(&claim, decision(&claim))).unwrap();
+        let found = gather(core.kv(), Rest::default(), at(-99)).unwrap();
+        assert_eq!(found.events, 1);
+        disk.fail(Some(DiskFault::Full));
+        core.settle().unwrap_err();
+        core.forget(found.batch, found.seen, 0).unwrap_err();
+        assert_eq!(core.claim_events(at(0), LEASE, 1).unwrap().len(), 1);
     }
 
     #[test]
