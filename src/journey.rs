@@ -156,6 +156,9 @@ pub fn remedy(engine: &Engine, send: &Send, now: Timestamp) -> Remedy {
         OnUnknown::Retry => Remedy::Repeat,
         OnUnknown::Hold => Remedy::Hold,
         OnUnknown::Reconcile if remembers.is_some_and(|remembers| doubted < remembers) => Remedy::Repeat,
+        // The same words of a send that is forgotten already would be taken for this one. Half of the retention, because what
+        // was decided long before may have left at the same time.
+        OnUnknown::Reconcile if doubted > engine.retention / 2 => Remedy::Hold,
         OnUnknown::Reconcile => Remedy::ReadBack,
     }
 }

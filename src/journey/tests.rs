@@ -187,6 +187,18 @@ fn only_what_could_be_done_twice_is_read_back() {
 }
 
 #[test]
+fn what_has_been_in_doubt_since_others_may_be_forgotten_is_held() {
+    for (action, wanted) in
+        [(Action::Note(crate::model::Note::default()), Remedy::Hold), (Action::Close, Remedy::Repeat)]
+    {
+        let engine = engine(Arc::new(Desk::default()));
+        let send = Send { state: SendState::Unknown, ..testing::send(action) };
+        let since = send.attempts[0].started_at;
+        assert_eq!(remedy(&engine, &send, since + engine.retention / 2 + SignedDuration::from_hours(1)), wanted);
+    }
+}
+
+#[test]
 fn an_account_can_want_its_doubts_held_or_retried() {
     let note = || Action::Note(crate::model::Note::default());
     for (on_unknown, action, wanted) in [
