@@ -3,49 +3,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::has_keys;
 use super::life::Life;
 use super::stock::CAP;
 use super::weather::ALL;
 use super::witness::{count, words};
+use super::{KEYS, has_keys};
 use crate::model::{
     Attempt, CancelOn, EventKind, HoldCause, LaneKey, Outcome, Send as OutgoingSend, SendState, Verdict,
 };
 use crate::provider::sandbox::Speaks;
-use crate::store::{EventOrder, EventQuery, SendQuery, StoredEvent};
-
-/// Everything that the store holds.
-struct Held {
-    events: Vec<StoredEvent>,
-    sends: Vec<OutgoingSend>,
-}
+use crate::store::StoredEvent;
+use crate::store::testing::Kept;
 
 /// What does not hold. Each fault begins with the promise that is broken.
 pub(super) fn faults(life: &Life<'_>) -> Vec<String> {
     let held = held(life);
     let mut faults = accepted(life, &held);
-    faults.extend(decided(&held));
+    faults.extend(decided(life, &held));
     faults.extend(accounted_for(life, &held));
     faults.extend(doubled(life, &held));
     faults.extend(capped(&held));
+    faults.extend(welcomed(&held));
     if !life.time.has_jumped() {
         faults.extend(called_off(&held));
     }
     faults
 }
 
-fn held(life: &Life<'_>) -> Held {
-    let store = &life.engine.store;
-    let query = EventQuery { order: EventOrder::Oldest, limit: 1_000, ..EventQuery::default() };
-    life.stock.runtime.block_on(async {
-        let events = store.events(&query).await.unwrap();
-        let sends = store.sends(&SendQuery { limit: 1_000, ..SendQuery::default() }).await.unwrap();
-        Held { events, sends }
-    })
+/// Everything that the store holds or has forgotten.
+fn held(life: &Life<'_>) -> Kept {
+    life.forgotten.whole(life.thread.kept())
 }
 
 /// What was acknowledged is there, and what somebody wrote is there once.
-fn accepted(life: &Life<'_>, held: &Held) -> Vec<String> {
+fn accepted(life: &Life<'_>, held: &Kept) -> Vec<String> {
     let known: BTreeSet<_> = held.events.iter().map(|stored| &stored.event.id).collect();
     let lost = life.acknowledged.iter().filter(|(id, _)| !known.contains(id));
     let mut faults: Vec<String> = lost
@@ -68,9 +59,10 @@ fn accepted(life: &Life<'_>, held: &Held) -> Vec<String> {
     faults
 }
 
-/// Each is decided, in the order of acceptance, having seen what those before it in its lane did.
-fn decided(held: &Held) -> Vec<String> {
-    let (mut faults, mut before) = (Vec::new(), BTreeMap::<LaneKey, u64>::new());
+/// Each is decided, in the order of acceptance, having seen what those before it in its lane did, as far as the conversation
+/// was not forgotten.
+fn decided(life: &Life<'_>, held: &Kept) -> Vec<String> {
+    let (mut faults, mut lanes) = (Vec::new(), BTreeMap::<LaneKey, (usize, u64)>::new());
     for StoredEvent { event, decision } in &held.events {
         let Some(decision) = decision else {
             faults.push(format!("every accepted event is decided: {} is not", event.id));
@@ -78,11 +70,14 @@ fn decided(held: &Held) -> Vec<String> {
         };
         if event.kind == EventKind::MessageReceived {
             let saw = decision.seen.state.get("n").and_then(serde_json::Value::as_u64).unwrap_or(0);
-            let before = before.entry(event.lane()).or_default();
+            let (all, before) = lanes.entry(event.lane()).or_default();
+            if saw == 0 && life.forgotten.conversation(&event.lane(), *all) {
+                *before = 0;
+            }
             if saw != *before {
                 faults.push(format!("lane order: {} saw {saw} messages before it, and there were {before}", event.id));
             }
-            *before += 1;
+            (*all, *before) = (*all + 1, *before + 1);
         }
         for rule in &decision.trace.matched {
             let is_chosen = rule.actions.iter().any(|it| it.verdict == Verdict::Chosen && it.action != "set");
@@ -102,12 +97,18 @@ fn attempts(send: &OutgoingSend) -> (usize, usize) {
     (landed, of(|outcome| matches!(outcome, None | Some(Outcome::Unknown { .. }))))
 }
 
+/// Whether it was tried again when the provider had forgotten its key, and had to be looked for instead.
+fn outlives_its_key(send: &OutgoingSend) -> bool {
+    let [first, .., last] = send.attempts.as_slice() else { return false };
+    last.started_at.duration_since(first.started_at) > KEYS
+}
+
 fn is_delivered(send: &OutgoingSend) -> bool {
     matches!(send.state, SendState::Delivered | SendState::Confirmed)
 }
 
 /// The sends with the same words in the same conversation.
-fn groups(held: &Held) -> BTreeMap<(Speaks, String, String), Vec<&OutgoingSend>> {
+fn groups(held: &Kept) -> BTreeMap<(Speaks, String, String), Vec<&OutgoingSend>> {
     let mut groups = BTreeMap::<_, Vec<&OutgoingSend>>::new();
     for send in &held.sends {
         let event = held.events.iter().find(|stored| stored.event.id == send.event).map(|stored| &stored.event);
@@ -121,7 +122,7 @@ fn groups(held: &Held) -> BTreeMap<(Speaks, String, String), Vec<&OutgoingSend>>
 }
 
 /// Each has left, or the store says why not; and what the store says has left is there.
-fn accounted_for(life: &Life<'_>, held: &Held) -> Vec<String> {
+fn accounted_for(life: &Life<'_>, held: &Kept) -> Vec<String> {
     let mut faults = Vec::new();
     for send in &held.sends {
         let reason = match &send.state {
@@ -150,7 +151,7 @@ fn accounted_for(life: &Life<'_>, held: &Held) -> Vec<String> {
 }
 
 /// Nothing is there more often than it may be.
-fn doubled(life: &Life<'_>, held: &Held) -> Vec<String> {
+fn doubled(life: &Life<'_>, held: &Kept) -> Vec<String> {
     let mut faults = Vec::new();
     for ((speaks, conversation, words), sends) in groups(held) {
         let shown = count(&life.sandbox, speaks, &conversation, &words);
@@ -158,7 +159,7 @@ fn doubled(life: &Life<'_>, held: &Held) -> Vec<String> {
             .iter()
             .map(|send| {
                 let (landed, unknown) = attempts(send);
-                if has_keys(speaks) { 1.min(send.attempts.len()) } else { landed + unknown }
+                if has_keys(speaks) && !outlives_its_key(send) { 1.min(send.attempts.len()) } else { landed + unknown }
             })
             .sum();
         if shown > most {
@@ -172,7 +173,7 @@ fn doubled(life: &Life<'_>, held: &Held) -> Vec<String> {
 }
 
 /// What another message calls off does not leave after that was decided, unless it may have left before.
-fn called_off(held: &Held) -> Vec<String> {
+fn called_off(held: &Kept) -> Vec<String> {
     let mut faults = Vec::new();
     for send in held.sends.iter().filter(|send| send.cancel_on.contains(&CancelOn::ContactMessage)) {
         let Some(place) = held.events.iter().position(|stored| stored.event.id == send.event) else { continue };
@@ -211,7 +212,7 @@ pub(super) fn ends(life: &Life<'_>) -> Vec<String> {
 }
 
 /// No conversation gets more replies than the cap allows.
-fn capped(held: &Held) -> Vec<String> {
+fn capped(held: &Kept) -> Vec<String> {
     let (most, per) = CAP;
     let mut lanes = BTreeMap::<&LaneKey, Vec<_>>::new();
     for send in held.sends.iter().filter(|send| send.action.reaches_contact()) {
@@ -226,4 +227,14 @@ fn capped(held: &Held) -> Vec<String> {
         }
     }
     faults
+}
+
+/// What nobody gets twice nobody gets twice, whatever was forgotten in between.
+fn welcomed(held: &Kept) -> Vec<String> {
+    let mut lanes = BTreeMap::<&LaneKey, usize>::new();
+    for send in held.sends.iter().filter(|send| send.rule == "welcome") {
+        *lanes.entry(&send.lane).or_default() += 1;
+    }
+    let often = lanes.into_iter().filter(|(_, times)| *times > 1);
+    often.map(|(lane, times)| format!("never again: {lane} was welcomed {times} times")).collect()
 }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use fastrand::Rng;
 use jiff::SignedDuration;
 
+use super::forgotten::Forgotten;
 use super::planted::Planted;
 use super::stock::{Stock, account};
 use super::task::{End, Letter, Task, Worker, connection};
@@ -58,6 +59,9 @@ pub(super) struct Life<'a> {
     pub(super) unwritten: u32,
     pub(super) written: Vec<Written>,
     pub(super) acknowledged: BTreeMap<EventId, String>,
+    pub(super) forgotten: Forgotten,
+    /// How often it is looked for what may be forgotten.
+    pub(super) unpruned: u32,
     /// Loops that found nothing to do, until something happens.
     pub(super) resting: BTreeSet<Worker>,
     /// Somebody has paused everything, perhaps in vain.
@@ -92,8 +96,10 @@ impl<'a> Life<'a> {
         };
         // Some give up soon, so that giving up is seen as well.
         let retry = RetryPolicy { attempts: if rng.u8(0..4) == 0 { 3 } else { 16 }, ..RetryPolicy::default() };
-        let engine = Arc::new(engine(stock, store, &time, &wire, planted, retry, watched));
         let weather = Weather::of(&mut rng);
+        let retention = Planted::retention(planted, weather.retention);
+        let engine = Engine { retention, ..engine(stock, store, &time, &wire, planted, retry, watched) };
+        let engine = Arc::new(engine);
         let conversations = conversations(&mut rng);
         let (unwritten, storm) = (rng.u32(2..9), rng.u32(100..400));
         Self {
@@ -114,6 +120,8 @@ impl<'a> Life<'a> {
             unwritten,
             written: Vec::new(),
             acknowledged: BTreeMap::new(),
+            forgotten: Forgotten::default(),
+            unpruned: 0,
             resting: BTreeSet::new(),
             is_paused: false,
             is_sick: false,
@@ -148,6 +156,7 @@ impl<'a> Life<'a> {
         }
         drop(inside);
         self.faults.extend(self.seen.faults());
+        self.faults.append(&mut self.forgotten.faults);
     }
 
     /// What happened, line by line.
@@ -170,6 +179,11 @@ impl<'a> Life<'a> {
         if self.is_sick {
             self.restart(false);
         }
+    }
+
+    /// Whether something is being forgotten.
+    pub(super) fn is_pruning(&self) -> bool {
+        self.tasks.values().any(|task| task.worker == Some(Worker::Prune))
     }
 
     fn is_done(&self) -> bool {
@@ -254,6 +268,9 @@ impl<'a> Life<'a> {
 
     /// The program ends in the middle of everything, with the power or without it, and is started again.
     pub(super) fn restart(&mut self, with_power: bool) {
+        if self.is_pruning() {
+            self.tell(|_| "something was being forgotten".to_owned());
+        }
         for task in std::mem::take(&mut self.tasks).into_values() {
             // Whoever got no answer sends it again.
             self.letters.extend(task.letter);
@@ -269,7 +286,8 @@ impl<'a> Life<'a> {
             (name.clone(), built(account.provider.clone(), Arc::clone(&account.adapter), &self.wire, &self.time))
         });
         let accounts = accounts.collect();
-        self.engine = Arc::new(around(self.stock, store, &self.time, self.planted, old.retry, accounts));
+        let engine = around(self.stock, store, &self.time, self.planted, old.retry, accounts);
+        self.engine = Arc::new(Engine { retention: old.retention, ..engine });
         self.thread = thread;
         self.is_sick = false;
         self.resting.clear();

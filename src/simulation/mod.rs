@@ -6,6 +6,7 @@
 //! `REJOINDER_SEEDS=100000` runs so many.
 
 mod check;
+mod forgotten;
 mod life;
 mod moves;
 mod planted;
@@ -27,6 +28,9 @@ use self::stock::Stock;
 
 /// How long a claim holds, as in production.
 const LEASE: SignedDuration = SignedDuration::from_mins(5);
+
+/// For how long a provider that recognises repeats is relied upon to do so.
+const KEYS: SignedDuration = SignedDuration::from_hours(23);
 
 /// Whether the provider recognises a repeat by its key.
 fn has_keys(speaks: Speaks) -> bool {

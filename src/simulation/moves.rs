@@ -39,6 +39,8 @@ pub(super) enum Move {
     Tick,
     /// Hours pass.
     Outage,
+    /// Days pass in which nobody writes.
+    Lull,
     /// Somebody sets the clock.
     Jump,
     /// The program is killed, or the power goes.
@@ -79,6 +81,9 @@ impl Life<'_> {
         if accepting < ABREAST && !self.letters.is_empty() {
             moves.push((6, Move::Post));
         }
+        if self.unpruned > 0 && !self.is_pruning() {
+            moves.push((2, Move::Begin(Worker::Prune)));
+        }
         let counts = self.thread.counts();
         let now = self.time.machine();
         let is_due = |speaks| self.thread.next_due(&account(speaks)).is_some_and(|due| due <= now);
@@ -100,7 +105,9 @@ impl Life<'_> {
         let weather = &self.weather;
         let some = |left: u32, weight: u32| if left > 0 { weight } else { 0 };
         moves.push((2, Move::Tick));
-        moves.push((some(self.unwritten, 3), Move::Write));
+        // For each lull something is left to be written.
+        let writes = self.written.is_empty() || self.unwritten > weather.lulls;
+        moves.push((some(self.unwritten * u32::from(writes), 3), Move::Write));
         moves.push((some(weather.colleagues, 1), Move::Colleague));
         moves.push((some(weather.pauses, 1), Move::Begin(Worker::Pause)));
         moves.push((some(u32::from(self.can_resume()), 1), Move::Begin(Worker::Resume)));
@@ -112,6 +119,16 @@ impl Life<'_> {
         // A call that nobody waits for is not hours on its way.
         let is_quiet = self.wire.calls().is_empty();
         moves.push((some(weather.outages * u32::from(is_quiet), 1), Move::Outage));
+        moves.push((some(weather.lulls * u32::from(is_quiet && self.is_told_all()), 1), Move::Lull));
+    }
+
+    /// Whether something was written, something is to come, and nothing is on its way to us: nobody repeats what they sent for
+    /// as long as it is kept.
+    fn is_told_all(&self) -> bool {
+        !self.written.is_empty()
+            && self.unwritten > 0
+            && self.letters.is_empty()
+            && self.tasks.values().all(|task| task.letter.is_none())
     }
 
     /// Whether there is a pause to be ended, and not one on its way.
@@ -123,7 +140,7 @@ impl Life<'_> {
     pub(super) fn make(&mut self, next: Move) {
         match next {
             Move::GoOn(number) => self.go_on(number),
-            Move::Work => self.thread.work(),
+            Move::Work => self.work(),
             Move::Settle => {
                 for owner in self.thread.settle() {
                     self.tasks.entry(owner).and_modify(|task| task.is_ready = true);
@@ -134,6 +151,9 @@ impl Life<'_> {
             Move::Begin(worker) => {
                 if worker == Worker::Pause {
                     (self.weather.pauses, self.is_paused) = (0, true);
+                }
+                if worker == Worker::Prune {
+                    self.unpruned -= 1;
                 }
                 self.begin(Task::work(Arc::clone(&self.engine), worker));
             }
@@ -149,6 +169,17 @@ impl Life<'_> {
                 self.tell(|_| format!("the power is gone for {} hours", hours.as_hours()));
                 self.pass(hours);
                 self.restart(false);
+            }
+            Move::Lull => {
+                self.weather.lulls -= 1;
+                self.unpruned += 2;
+                let hours = SignedDuration::from_hours(self.rng.i64(24..400));
+                self.tell(|_| format!("nobody writes for {} hours", hours.as_hours()));
+                self.pass(hours);
+                // What was under way is not the same days later.
+                if !self.tasks.is_empty() {
+                    self.restart(false);
+                }
             }
             Move::Jump => {
                 self.weather.jumps -= 1;
@@ -168,6 +199,18 @@ impl Life<'_> {
                 self.tell(|_| format!("the disk is about to fail: {fault:?}"));
                 self.disk.fail(Some(fault));
             }
+        }
+    }
+
+    /// The store does its next job; where it forgets something, that is noted.
+    fn work(&mut self) {
+        let owner = self.thread.next().and_then(|owner| self.tasks.get(&owner));
+        if owner.is_none_or(|task| task.worker != Some(Worker::Prune)) {
+            return self.thread.work();
+        }
+        let before = self.time.machine().saturating_sub(self.weather.retention).unwrap();
+        for lane in self.forgotten.watch(&mut self.thread, before) {
+            self.tell(|_| format!("nothing is remembered of {lane} any more"));
         }
     }
 

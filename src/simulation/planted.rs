@@ -28,11 +28,19 @@ pub(super) enum Planted {
     FreshKeys,
     /// Leases end as soon as they are given.
     ShortLeases,
+    /// What is settled is forgotten at once.
+    ShortRetention,
+    /// Whoever forgets an event forgets as well which sends are open.
+    PrunedOutbox,
+    /// Whoever forgets an event forgets all correspondents.
+    PrunedContacts,
+    /// Whoever forgets an event forgets all that was counted towards caps.
+    PrunedCounts,
 }
 
 impl Planted {
     /// Each with a word of what must be said to be wrong, and within how many seeds.
-    pub(super) const ALL: [(Self, &str, u64); 10] = [
+    pub(super) const ALL: [(Self, &str, u64); 14] = [
         (Self::LyingFlush, "accepted", 60),
         (Self::LostQueue, "accepted", 60),
         (Self::LostOutbox, "accounted for", 60),
@@ -43,6 +51,10 @@ impl Planted {
         (Self::OneForTwo, "accounted for", 400),
         (Self::FreshKeys, "no double", 200),
         (Self::ShortLeases, "lane order", 60),
+        (Self::ShortRetention, "is kept", 60),
+        (Self::PrunedOutbox, "accounted for", 400),
+        (Self::PrunedContacts, "never again", 400),
+        (Self::PrunedCounts, "caps", 400),
     ];
 
     /// Prepares the disk.
@@ -53,12 +65,21 @@ impl Planted {
             Self::LostOutbox => disk.hide(b'o'),
             Self::ForgottenCounts => disk.hide(b'w'),
             Self::ForgottenState => disk.hide(b'c'),
-            Self::ForgottenRepeats | Self::BlindRepeats | Self::OneForTwo | Self::FreshKeys | Self::ShortLeases => {}
+            Self::PrunedOutbox => disk.take_along(b'o'),
+            Self::PrunedContacts => disk.take_along(b'p'),
+            Self::PrunedCounts => disk.take_along(b'w'),
+            Self::ForgottenRepeats | Self::BlindRepeats | Self::OneForTwo | Self::FreshKeys => {}
+            Self::ShortLeases | Self::ShortRetention => {}
         }
     }
 
     /// How long the engine's leases are.
     pub(super) fn lease(planted: Option<Self>) -> SignedDuration {
         if planted == Some(Self::ShortLeases) { SignedDuration::from_millis(1) } else { LEASE }
+    }
+
+    /// How long the engine keeps what should be kept for so long.
+    pub(super) fn retention(planted: Option<Self>, retention: SignedDuration) -> SignedDuration {
+        if planted == Some(Self::ShortRetention) { SignedDuration::ZERO } else { retention }
     }
 }

@@ -39,7 +39,7 @@ rules:
     do: [{ reply: { text: "You are welcome." } }]
   - name: welcome
     when: { message.text: { contains_word: hello } }
-    once: { per: conversation }
+    once: { per: contact }
     do: [{ reply: { text: "Welcome, {{ message.text }}." } }]
   - name: answer
     when: { not: { message.text: { contains_any: [later, thanks, hello] } } }

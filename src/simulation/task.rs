@@ -38,6 +38,8 @@ pub(super) enum Worker {
     Resume,
     /// What was held by the pause is let go.
     Release,
+    /// What is older than the retention is forgotten.
+    Prune,
 }
 
 /// What a step came to.
@@ -81,6 +83,11 @@ impl Task {
                 Worker::Deliver(speaks) => pipeline::deliver(&engine, &account(speaks)).await.map(done),
                 Worker::Pause => order(&engine, ControlChange::Pause(by_kim(&engine))).await,
                 Worker::Resume => order(&engine, ControlChange::Resume(engine.clock.now())).await,
+                Worker::Prune => {
+                    let before = engine.clock.now().saturating_sub(engine.retention).unwrap();
+                    let forgotten = engine.store.prune(before).await;
+                    forgotten.map(|count| (count > 0).then(|| format!("forget {count}")))
+                }
                 Worker::Release => {
                     let released = journey::release_resumed(&engine, "resume").await;
                     released.map(|count| (count > 0).then(|| format!("release {count}")))

@@ -2,8 +2,10 @@
 //! because what one fault hides another shows.
 
 use fastrand::Rng;
+use jiff::SignedDuration;
 
 use super::wire::Fate;
+use crate::model::SHORTEST_RETENTION;
 use crate::provider::sandbox::Speaks;
 
 /// The providers, in the order of the documentation.
@@ -18,6 +20,10 @@ pub(super) struct Weather {
     pub(super) disk: u32,
     /// Hours without power.
     pub(super) outages: u32,
+    /// Days in which nobody writes; so often at the most.
+    pub(super) lulls: u32,
+    /// How long things are kept.
+    pub(super) retention: SignedDuration,
     /// Somebody sets the clock.
     pub(super) jumps: u32,
     /// Webhooks come twice.
@@ -42,6 +48,8 @@ impl Weather {
             crashes: if rng.bool() { rng.u32(1..4) } else { 0 },
             disk: if rng.u8(0..4) == 0 { 1 } else { 0 },
             outages: if rng.u8(0..4) == 0 { rng.u32(1..3) } else { 0 },
+            lulls: if rng.u8(0..3) == 0 { rng.u32(1..4) } else { 0 },
+            retention: SHORTEST_RETENTION + SignedDuration::from_hours(rng.i64(0..48)),
             jumps: if rng.u8(0..5) == 0 { rng.u32(1..3) } else { 0 },
             repeats: rng.bool(),
             disorder: rng.bool(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-pub(crate) use super::local::Stepped;
+pub(crate) use super::local::{Kept, Stepped};
 
 use super::kv::{Batch, Change, Kv, Order, Pair};
 use super::local::failed;
@@ -35,6 +35,7 @@ struct Platters {
     fault: Option<DiskFault>,
     lies: bool,
     hidden: Option<u8>,
+    taken_along: Option<u8>,
 }
 
 impl Disk {
@@ -56,6 +57,11 @@ impl Disk {
     /// From now on nothing is found whose key begins with this letter.
     pub(crate) fn hide(&self, kind: u8) {
         self.platters().hidden = Some(kind);
+    }
+
+    /// From now on whoever forgets an event takes along everything whose key begins with this letter.
+    pub(crate) fn take_along(&self, kind: u8) {
+        self.platters().taken_along = Some(kind);
     }
 
     /// The power goes. Of the changes that were not flushed the first few may be there all the same; `kept` says how many
@@ -87,6 +93,15 @@ impl Platters {
         self.hidden.is_some() && key.first().copied() == self.hidden
     }
 
+    fn with_taken_along(&self, mut batch: Changes) -> Changes {
+        let forgets = batch.iter().any(|(key, change)| key.starts_with(b"i") && matches!(change, Change::Remove));
+        if let Some(kind) = self.taken_along.filter(|_| forgets) {
+            let taken = self.seen.keys().filter(|key| key.first() == Some(&kind));
+            batch.extend(taken.map(|key| (key.clone(), Change::Remove)));
+        }
+        batch
+    }
+
     fn trips(&mut self, fault: DiskFault) -> bool {
         self.fault.take_if(|next| *next == fault).is_some()
     }
@@ -116,7 +131,7 @@ impl Kv for Disk {
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         let mut platters = self.platters();
-        let batch: Changes = batch.into_iter().collect();
+        let batch = platters.with_taken_along(batch.into_iter().collect());
         change(&mut platters.seen, batch.clone());
         platters.unflushed.push(batch);
         Ok(())

@@ -62,7 +62,7 @@ pub(super) use self::keys::{from_words, is_numbered, send_of};
 pub(super) use self::line::{Content, Line, kind_of};
 pub(super) use self::mend::mend;
 #[cfg(test)]
-pub(crate) use self::stepped::Stepped;
+pub(crate) use self::stepped::{Kept, Stepped};
 
 /// A store on one machine.
 pub(super) struct Local {

@@ -8,10 +8,10 @@ use std::sync::mpsc::Receiver;
 use jiff::Timestamp;
 
 use super::writer::{Answer, Job, Writer};
-use super::{Core, Local};
-use crate::model::AccountName;
+use super::{Core, Local, keys, list};
+use crate::model::{AccountName, LaneKey, Send as OutgoingSend};
 use crate::store::kv::Kv;
-use crate::store::{Counts, Store, StoreError};
+use crate::store::{Counts, EventOrder, EventQuery, SendQuery, Store, StoreError, StoredEvent};
 
 /// The thread's side of a store. Dropped without more ado, it is a process that was killed.
 pub(crate) struct Stepped {
@@ -19,6 +19,15 @@ pub(crate) struct Stepped {
     jobs: Receiver<Job>,
     waiting: VecDeque<(u64, Job)>,
     answers: Vec<(u64, Answer)>,
+}
+
+/// The events and the sends that are kept.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    /// Oldest first.
+    pub(crate) events: Vec<StoredEvent>,
+    /// Newest first.
+    pub(crate) sends: Vec<OutgoingSend>,
 }
 
 impl Stepped {
@@ -54,6 +63,11 @@ impl Stepped {
         self.answers.len()
     }
 
+    /// Who has handed in the next job.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.waiting.front().map(|(owner, _)| *owner)
+    }
+
     /// Does the next job.
     pub(crate) fn work(&mut self) {
         if let Some((owner, job)) = self.waiting.pop_front() {
@@ -75,6 +89,19 @@ impl Stepped {
     /// What is in flight.
     pub(crate) fn counts(&self) -> Counts {
         self.core.counts()
+    }
+
+    /// What is kept now, durable or not.
+    pub(crate) fn kept(&self) -> Kept {
+        let query = EventQuery { order: EventOrder::Oldest, limit: 1_000, ..EventQuery::default() };
+        let events = list::events(self.core.kv(), &query).unwrap();
+        let sends = list::sends(self.core.kv(), &SendQuery { limit: 1_000, ..SendQuery::default() }).unwrap();
+        Kept { events, sends }
+    }
+
+    /// Whether anything is remembered of a conversation.
+    pub(crate) fn remembers(&self, lane: &LaneKey) -> bool {
+        self.core.kv().get(&keys::conversation(lane)).unwrap().is_some()
     }
 
     /// When there is something to do for an account.
