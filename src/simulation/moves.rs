@@ -170,17 +170,7 @@ impl Life<'_> {
                 self.pass(hours);
                 self.restart(false);
             }
-            Move::Lull => {
-                self.weather.lulls -= 1;
-                self.unpruned += 2;
-                let hours = SignedDuration::from_hours(self.rng.i64(24..400));
-                self.tell(|_| format!("nobody writes for {} hours", hours.as_hours()));
-                self.pass(hours);
-                // What was under way is not the same days later.
-                if !self.tasks.is_empty() {
-                    self.restart(false);
-                }
-            }
+            Move::Lull => self.lull(),
             Move::Jump => {
                 self.weather.jumps -= 1;
                 let by = SignedDuration::from_secs(self.rng.i64(-900..900));
@@ -211,6 +201,18 @@ impl Life<'_> {
         let before = self.time.machine().saturating_sub(self.weather.retention).unwrap();
         for lane in self.forgotten.watch(&mut self.thread, before) {
             self.tell(|_| format!("nothing is remembered of {lane} any more"));
+        }
+    }
+
+    fn lull(&mut self) {
+        self.weather.lulls -= 1;
+        self.unpruned += 2;
+        let hours = SignedDuration::from_hours(self.rng.i64(24..400));
+        self.tell(|_| format!("nobody writes for {} hours", hours.as_hours()));
+        self.pass(hours);
+        // What was under way is not the same days later.
+        if !self.tasks.is_empty() {
+            self.restart(false);
         }
     }
 
