@@ -32,7 +32,7 @@ pub(super) fn faults(life: &Life<'_>) -> Vec<String> {
 
 /// Everything that the store holds or has forgotten.
 fn held(life: &Life<'_>) -> Kept {
-    life.forgotten.whole(life.thread.kept())
+    life.forgotten.whole(life.disk.kept())
 }
 
 /// What was acknowledged is there, and what somebody wrote is there once.

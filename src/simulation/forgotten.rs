@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{EventId, EventKind, LaneKey, Send as OutgoingSend};
 use crate::store::StoredEvent;
-use crate::store::testing::{Kept, Stepped};
+use crate::store::testing::{Disk, Kept, Stepped};
 
 /// By how much the clock may be set back while something is forgotten.
 const SET_BACK: SignedDuration = SignedDuration::from_hours(1);
@@ -32,15 +32,14 @@ struct Part {
 
 impl Forgotten {
     /// Lets the store do its next job, which forgets what came before `before`. The conversations that were forgotten.
-    pub(super) fn watch(&mut self, thread: &mut Stepped, before: Timestamp) -> Vec<LaneKey> {
-        let was = thread.kept();
-        let lanes: BTreeSet<_> = self.whole(was.clone()).events.iter().map(|stored| stored.event.lane()).collect();
-        let lanes: Vec<_> = lanes.into_iter().filter(|lane| thread.remembers(lane)).collect();
+    pub(super) fn watch(&mut self, thread: &mut Stepped, disk: &Disk, before: Timestamp) -> Vec<LaneKey> {
         thread.work();
-        self.note(was, &thread.kept(), before);
-        let is_gone = |lane: &LaneKey| !thread.remembers(lane);
+        let Some(was) = disk.before_forgetting() else { return Vec::new() };
+        let whole = self.whole(was.kept());
+        self.note(was.kept(), &disk.kept(), before);
+        let lanes: BTreeSet<_> = whole.events.iter().map(|stored| stored.event.lane()).collect();
+        let is_gone = |lane: &LaneKey| was.remembers(lane) && !disk.remembers(lane);
         let gone: Vec<_> = lanes.into_iter().filter(is_gone).collect();
-        let whole = self.whole(thread.kept());
         for lane in &gone {
             let is_message =
                 |stored: &&StoredEvent| stored.event.kind == EventKind::MessageReceived && stored.event.lane() == *lane;

@@ -199,7 +199,7 @@ impl Life<'_> {
             return self.thread.work();
         }
         let before = self.time.machine().saturating_sub(self.weather.retention).unwrap();
-        for lane in self.forgotten.watch(&mut self.thread, before) {
+        for lane in self.forgotten.watch(&mut self.thread, &self.disk, before) {
             self.tell(|_| format!("nothing is remembered of {lane} any more"));
         }
     }

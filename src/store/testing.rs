@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub(crate) use super::local::{Kept, Stepped};
 
 use super::kv::{Batch, Change, Kv, Order, Pair};
-use super::local::failed;
+use super::local::{failed, remembers};
 use super::{Store, StoreError};
+use crate::model::LaneKey;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 type Changes = Vec<(Vec<u8>, Change)>;
@@ -36,6 +37,7 @@ struct Platters {
     lies: bool,
     hidden: Option<u8>,
     taken_along: Option<u8>,
+    before: Option<Map>,
 }
 
 impl Disk {
@@ -64,6 +66,23 @@ impl Disk {
         self.platters().taken_along = Some(kind);
     }
 
+    /// What is kept now, durable or not.
+    pub(crate) fn kept(&self) -> Kept {
+        let kv: Arc<dyn Kv> = Arc::new(self.clone());
+        Kept::read(&kv)
+    }
+
+    /// Whether anything is remembered of a conversation.
+    pub(crate) fn remembers(&self, lane: &LaneKey) -> bool {
+        remembers(self, lane)
+    }
+
+    /// A disk as this one was before an event or a conversation was last removed; none where none was since this was asked.
+    pub(crate) fn before_forgetting(&self) -> Option<Self> {
+        let seen = self.platters().before.take()?;
+        Some(Self(Arc::new(Mutex::new(Platters { seen, ..Platters::default() }))))
+    }
+
     /// The power goes. Of the changes that were not flushed the first few may be there all the same; `kept` says how many
     /// of so many.
     pub(crate) fn lose_power(&self, kept: impl FnOnce(usize) -> usize) {
@@ -88,14 +107,21 @@ fn change(map: &mut Map, batch: Changes) {
     }
 }
 
+/// Whether a key that begins with one of these letters is removed.
+fn removes(batch: &Changes, kinds: &[u8]) -> bool {
+    let is_removed = |(key, change): &(Vec<u8>, Change)| {
+        matches!(change, Change::Remove) && key.first().is_some_and(|kind| kinds.contains(kind))
+    };
+    batch.iter().any(is_removed)
+}
+
 impl Platters {
     fn hides(&self, key: &[u8]) -> bool {
         self.hidden.is_some() && key.first().copied() == self.hidden
     }
 
     fn with_taken_along(&self, mut batch: Changes) -> Changes {
-        let forgets = batch.iter().any(|(key, change)| key.starts_with(b"i") && matches!(change, Change::Remove));
-        if let Some(kind) = self.taken_along.filter(|_| forgets) {
+        if let Some(kind) = self.taken_along.filter(|_| removes(&batch, b"i")) {
             let taken = self.seen.keys().filter(|key| key.first() == Some(&kind));
             batch.extend(taken.map(|key| (key.clone(), Change::Remove)));
         }
@@ -132,6 +158,9 @@ impl Kv for Disk {
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         let mut platters = self.platters();
         let batch = platters.with_taken_along(batch.into_iter().collect());
+        if removes(&batch, b"ic") {
+            platters.before = Some(platters.seen.clone());
+        }
         change(&mut platters.seen, batch.clone());
         platters.unflushed.push(batch);
         Ok(())

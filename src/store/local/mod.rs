@@ -62,6 +62,8 @@ pub(super) use self::keys::{from_words, is_numbered, send_of};
 pub(super) use self::line::{Content, Line, kind_of};
 pub(super) use self::mend::mend;
 #[cfg(test)]
+pub(super) use self::stepped::remembers;
+#[cfg(test)]
 pub(crate) use self::stepped::{Kept, Stepped};
 
 /// A store on one machine.

@@ -30,6 +30,21 @@ pub(crate) struct Kept {
     pub(crate) sends: Vec<OutgoingSend>,
 }
 
+impl Kept {
+    /// Reads what is kept, durable or not.
+    pub(in crate::store) fn read(kv: &Arc<dyn Kv>) -> Self {
+        let query = EventQuery { order: EventOrder::Oldest, limit: 1_000, ..EventQuery::default() };
+        let events = list::events(kv, &query).unwrap();
+        let sends = list::sends(kv, &SendQuery { limit: 1_000, ..SendQuery::default() }).unwrap();
+        Self { events, sends }
+    }
+}
+
+/// Whether anything is remembered of a conversation.
+pub(in crate::store) fn remembers(kv: &dyn Kv, lane: &LaneKey) -> bool {
+    kv.get(&keys::conversation(lane)).unwrap().is_some()
+}
+
 impl Stepped {
     /// Opens a store as a start would.
     pub(in crate::store) fn open(kv: Arc<dyn Kv>) -> Result<(Arc<dyn Store>, Self), StoreError> {
@@ -89,19 +104,6 @@ impl Stepped {
     /// What is in flight.
     pub(crate) fn counts(&self) -> Counts {
         self.core.counts()
-    }
-
-    /// What is kept now, durable or not.
-    pub(crate) fn kept(&self) -> Kept {
-        let query = EventQuery { order: EventOrder::Oldest, limit: 1_000, ..EventQuery::default() };
-        let events = list::events(self.core.kv(), &query).unwrap();
-        let sends = list::sends(self.core.kv(), &SendQuery { limit: 1_000, ..SendQuery::default() }).unwrap();
-        Kept { events, sends }
-    }
-
-    /// Whether anything is remembered of a conversation.
-    pub(crate) fn remembers(&self, lane: &LaneKey) -> bool {
-        self.core.kv().get(&keys::conversation(lane)).unwrap().is_some()
     }
 
     /// When there is something to do for an account.
