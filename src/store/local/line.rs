@@ -10,6 +10,9 @@ use super::keys::{self, KINDS, Shape};
 use super::record::{self, PLAIN};
 use crate::store::StoreError;
 
+/// The longest key, in bytes: what is written to a journal says the length of a key in two bytes.
+const LONGEST: usize = u16::MAX as usize;
+
 /// One key with its value.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,7 +77,14 @@ impl Line {
         if !fits {
             return Err(corrupt(&format!("a record of kind `{}` is named in another way", self.kind)));
         }
-        Ok(keys::join(*letter, self.name.as_deref(), self.number))
+        let key = keys::join(*letter, self.name.as_deref(), self.number);
+        if key.len() > LONGEST {
+            let (kind, length) = (&self.kind, key.len());
+            return Err(corrupt(&format!(
+                "a record of kind `{kind}` with a key of {length} bytes; at most {LONGEST} fit"
+            )));
+        }
+        Ok(key)
     }
 
     /// What stands for the value.
@@ -170,5 +180,14 @@ mod tests {
             let error = line.key().map(drop).and(line.content().map(drop)).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
+    }
+
+    #[test]
+    fn a_key_that_no_journal_could_hold_is_refused() {
+        let line = |length: usize| -> Line {
+            serde_json::from_str(&format!(r#"{{"kind":"credential","name":"{}"}}"#, "n".repeat(length))).unwrap()
+        };
+        assert_eq!(line(LONGEST - 1).key().unwrap().len(), LONGEST);
+        assert!(line(LONGEST).key().unwrap_err().to_string().contains("65536 bytes; at most 65535 fit"));
     }
 }

@@ -1,7 +1,8 @@
 //! Finding what may be forgotten, a bounded part at a time and away from the writer. That is safe, because an event that may
 //! be forgotten can never again become one that may not: nothing reopens a settled send, except a full disk on which it was
-//! not settled after all, which is noticed. Everything else is looked at again when it goes. A conversation goes after its last event, so nobody can be deciding in it or sending from it; who decides
-//! by the record of a correspondent that goes meanwhile is told that the facts have changed.
+//! not settled after all, which is noticed. Everything else is looked at again when it goes. A conversation goes after its
+//! last event, so nobody can be deciding in it or sending from it; who decides by the record of a correspondent that goes
+//! meanwhile is told that the facts have changed.
 
 use std::sync::Arc;
 

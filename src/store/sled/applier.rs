@@ -13,6 +13,7 @@ use super::journal::record::{self, Location};
 use super::journal::segment;
 use super::layers::{Layers, Value};
 use super::plan::Wanted;
+use super::reclaim;
 use super::snapshot::{self, Snapshot};
 use super::stored::Stored;
 use super::{Shared, scan};
@@ -76,6 +77,9 @@ impl Applier {
             self.shared.watch.alive();
             let worked = self.apply();
             self.shared.watch.alive();
+            if worked {
+                self.reclaim();
+            }
             self.keep_house(is_last);
             self.shared.watch.idle();
             if is_last && self.shared.layers(|layers| layers.lower().is_none() && !layers.is_ready()) {
@@ -110,17 +114,9 @@ impl Applier {
             stored: entry.value.as_ref().map(Value::store),
             is_new: entry.is_new,
         });
-        let pause = || {
-            shared.watch.alive();
-            let is_behind = shared.layers(Layers::size) > shared.options.layer;
-            if !is_behind && !shared.is(&shared.is_closing) {
-                sleep(BREATH);
-            }
-        };
         // A disk that takes its time is not sled waiting for itself.
         let flush = || shared.state.flush_and(&|| shared.watch.idle());
-        let reclaim = || shared.state.reclaim(shared.options.reclaim, &pause);
-        let applied = shared.state.apply(changes, end, &pause).and_then(|()| reclaim()).and_then(|()| flush());
+        let applied = shared.state.apply(changes, end, &|| self.breathe()).and_then(|()| flush());
         shared.watch.alive();
         match applied {
             Ok(file) => {
@@ -130,17 +126,48 @@ impl Applier {
                 true
             }
             Err(error) => {
-                tracing::error!(error = %error, "the state could not be written; the journal goes on");
-                metrics::counter!("rejoinder_store_state_errors_total").increment(1);
-                if !shared.state.is_damaged()
-                    && let Err(error) = shared.state.reopen()
-                {
-                    tracing::error!(error = %error, "the state could not be opened again");
-                }
-                shared.wait(PAUSE);
+                self.failed(&error);
                 false
             }
         }
+    }
+
+    /// Leaves the processor to others, unless they write faster than is applied.
+    fn breathe(&self) {
+        let shared = &self.shared;
+        shared.watch.alive();
+        let is_behind = shared.layers(Layers::size) > shared.options.layer;
+        if !is_behind && !shared.is(&shared.is_closing) {
+            sleep(BREATH);
+        }
+    }
+
+    /// Gives room in sled's file back that is held for nothing, where the disk has room for what that takes.
+    fn reclaim(&self) {
+        let shared = &self.shared;
+        let is_due = !shared.state.is_damaged() && shared.state.is_worn(shared.options.reclaim);
+        if !is_due || shared.is(&shared.is_closing) || !shared.has_room_for(reclaim::ROOM) {
+            return;
+        }
+        let go_on = || {
+            self.breathe();
+            !shared.is(&shared.is_closing)
+        };
+        if let Err(error) = shared.state.reclaim(&go_on) {
+            self.failed(&error);
+        }
+    }
+
+    /// sled did not take something: it is opened again.
+    fn failed(&self, error: &StoreError) {
+        tracing::error!(error = %error, "the state could not be written; the journal goes on");
+        metrics::counter!("rejoinder_store_state_errors_total").increment(1);
+        if !self.shared.state.is_damaged()
+            && let Err(error) = self.shared.state.reopen()
+        {
+            tracing::error!(error = %error, "the state could not be opened again");
+        }
+        self.shared.wait(PAUSE);
     }
 
     fn keep_house(&mut self, is_last: bool) {

@@ -1,14 +1,16 @@
 //! Room in sled's file that is held for nothing. A page that is no longer needed leaves a note of some twenty bytes where it was
 //! written last, and while the note lies there, so does its whole segment. It goes when the number of the page is given out
 //! again, and sled gives out the highest numbers first: where keys come and go, the notes of the low ones lie in more and more
-//! segments, and the file grows without end. So every free page is taken into a tree of its own from time to time, and given
-//! back: then the notes lie side by side. sled would move them itself, at one page for each that it rewrites, which is too slow
-//! for small values; its thread that is faster moves everything, at a third more processor time for each key.
+//! segments. So every free page is taken into a tree of its own from time to time, and given back: then the notes lie side by
+//! side. sled would move them itself, at one page for each that it rewrites, which is too slow for small values; its thread
+//! that is faster moves everything, at a third more processor time for each key.
 
 use std::fmt::{self, Write};
 
-use super::plan::pause_after;
 use ::sled::{Db, Result, Tree};
+
+/// How much room there must be on the disk, in bytes: what is moved is written before anything is given back.
+pub(super) const ROOM: u64 = 128 * 1024 * 1024;
 
 /// The tree.
 const TREE: &str = "reclaim";
@@ -16,34 +18,65 @@ const TREE: &str = "reclaim";
 /// How many keys are in a page when sled splits it, and the next begins.
 const PAGE: usize = 9;
 
-/// So many pages are taken at the most: giving one back takes sled longer the more are free.
+/// How many changed keys there must be for each that is written here: this must not become what the program does.
+const SHARE: u64 = 8;
+
+/// With more free pages nothing is done: giving one back takes sled longer the more are free.
 const MOST: usize = 32_768;
 
-/// After so many keys sled writes what it holds, so that it never has many buffers under way.
-const BURST: usize = 8_192;
+/// After so many keys sled writes what it holds, so that it never has many buffers under way. Those of the tests are smaller.
+const BURST: usize = if cfg!(test) { 64 } else { 8_192 };
 
-/// Moves the notes of all free pages to where sled writes at the moment, and answers how many pages it took. `pause` is called
-/// again and again meanwhile.
-pub(super) fn reclaim(db: &Db, pause: &dyn Fn()) -> Result<usize> {
+/// After so many keys others are let work.
+const STEP: usize = 16;
+
+/// How often sled is used, at the most, until it has given back what it was told to, and how much each time.
+const TRIES: usize = 64;
+const USES: usize = 512;
+
+/// Moves the notes of all free pages to where sled writes at the moment, and answers how many there were; none where that is not
+/// known or too many, also for so many keys as have `changed`. `go_on` is asked again and again; what was begun ends where it
+/// says no.
+pub(super) fn reclaim(db: &Db, changed: u64, go_on: &dyn Fn() -> bool) -> Result<Option<usize>> {
     // What a crash has left.
     db.drop_tree(TREE)?;
+    let is_worth = |pages: &usize| *pages <= MOST && (*pages * PAGE) as u64 * SHARE <= changed;
+    let Some(pages) = free_pages(db).filter(is_worth) else { return Ok(None) };
+    if pages == 0 {
+        return Ok(Some(0));
+    }
     let tree = db.open_tree(TREE)?;
     let mut number = 0;
     while let Some(free @ 1..) = free_pages(db)
-        && number < MOST * PAGE
+        && number < pages * PAGE
     {
-        for _ in 0..free.min(MOST) * PAGE {
+        // Its index takes one for each 128. Pages that are not there would be made, and be free from then on.
+        for _ in 0..(free - free / 64 - 1).max(1) * PAGE {
             tree.insert(number.to_be_bytes(), &[])?;
             number += 1;
-            pause_after(number, pause);
             if number.is_multiple_of(BURST) {
                 db.flush()?;
             }
+            if number.is_multiple_of(STEP) && !go_on() {
+                break;
+            }
+        }
+        if !go_on() {
+            break;
         }
     }
     drop(tree);
     db.drop_tree(TREE)?;
-    Ok(number / PAGE)
+    // sled gives them back while it is used, and makes others for whoever needs one before.
+    for _ in 0..TRIES {
+        if !go_on() || free_pages(db).is_some_and(|free| free + free / 64 >= pages) {
+            break;
+        }
+        for _ in 0..USES {
+            db.get([])?;
+        }
+    }
+    Ok(Some(pages))
 }
 
 /// How many pages are free. Only what sled prints of itself tells; none where it is printed in another way.
@@ -105,7 +138,7 @@ mod tests {
     fn the_file_does_not_grow_while_keys_come_and_go() {
         let alone = grown(|_| ());
         let reclaimed = grown(|db| {
-            reclaim(db, &|| ()).unwrap();
+            reclaim(db, u64::MAX, &|| true).unwrap();
         });
         assert!(reclaimed * 3 < alone * 2, "{reclaimed} and {alone} bytes");
     }
@@ -121,8 +154,50 @@ mod tests {
         for number in 0..1_900_u32 {
             db.remove(number.to_be_bytes()).unwrap();
         }
-        let taken = reclaim(&db, &|| ()).unwrap();
+        assert_eq!(reclaim(&db, 100 * SHARE, &|| true).unwrap(), None, "there are more than are worth it");
+        let taken = reclaim(&db, u64::MAX, &|| true).unwrap().unwrap();
         assert!(taken > 100, "{taken}");
         assert_eq!((db.len(), db.tree_names().len()), (100, 1));
+    }
+
+    #[test]
+    fn there_are_no_more_pages_after_many_rounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = ::sled::Config::new().path(folder.path()).flush_every_ms(None).open().unwrap();
+        for number in 0..20_000_u32 {
+            db.insert(number.to_be_bytes(), &[]).unwrap();
+        }
+        for number in 0..18_000_u32 {
+            db.remove(number.to_be_bytes()).unwrap();
+        }
+        let settled = || {
+            (0..100_000).for_each(|_| drop(db.get(b"").unwrap()));
+            free_pages(&db).unwrap()
+        };
+        let before = settled();
+        for _ in 0..30 {
+            reclaim(&db, u64::MAX, &|| true).unwrap();
+        }
+        let after = settled();
+        assert!(after <= before + 3, "{before} free pages became {after}");
+    }
+
+    #[test]
+    fn what_is_ended_early_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = ::sled::Config::new().path(folder.path()).flush_every_ms(None).open().unwrap();
+        for number in 0..2_000_u32 {
+            db.insert(number.to_be_bytes(), &[]).unwrap();
+        }
+        for number in 0..1_900_u32 {
+            db.remove(number.to_be_bytes()).unwrap();
+        }
+        let left = std::cell::Cell::new(3);
+        let go_on = || {
+            left.set(left.get() - 1);
+            left.get() > 0
+        };
+        reclaim(&db, u64::MAX, &|| left.get() > 0 && go_on()).unwrap();
+        assert_eq!((left.get(), db.len(), db.tree_names().len()), (0, 100, 1));
     }
 }

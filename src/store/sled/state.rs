@@ -55,10 +55,11 @@ impl State {
     /// also where it panics.
     pub(super) fn open(parts: &Parts) -> Result<Self, StoreError> {
         let (open, meta) = open(parts)?;
+        // How many were changed before is not known, and a program that is often started anew must come to it as well.
+        let changed = AtomicU64::new(meta.keys);
         let durable = Mutex::new(meta.clone());
         let (meta, check) = (Mutex::new(meta), Mutex::new(None));
         let (open, is_damaged) = (RwLock::new(Some(Arc::new(open))), AtomicBool::new(false));
-        let changed = AtomicU64::new(0);
         Ok(Self { parts: parts.clone(), open, meta, durable, check, changed, is_damaged })
     }
 
@@ -265,17 +266,23 @@ impl State {
         Ok(())
     }
 
-    /// Gives room in sled's file back that is held for nothing, if at least `least` keys were changed since, and as many as
-    /// there are.
-    pub(super) fn reclaim(&self, least: u64, pause: &dyn Fn()) -> Result<(), StoreError> {
-        let changed = self.changed.load(Ordering::Relaxed);
-        if changed < least.max(self.meta().keys) {
+    /// Whether at least `least` keys were changed since room was last given back, and about as many as there are.
+    pub(super) fn is_worn(&self, least: u64) -> bool {
+        self.changed.load(Ordering::Relaxed) >= least.max(self.meta().keys)
+    }
+
+    /// Gives room in sled's file back that is held for nothing. Ends early where `go_on` says so.
+    pub(super) fn reclaim(&self, go_on: &dyn Fn() -> bool) -> Result<(), StoreError> {
+        let changed = self.changed.swap(0, Ordering::Relaxed);
+        let pages =
+            self.ask(WRITING, |open| reclaim(&open.db, changed, go_on).map_err(|error| answered(WRITING, error)))?;
+        let Some(pages) = pages else {
+            // Worth it before long.
+            self.changed.fetch_add(changed, Ordering::Relaxed);
             return Ok(());
-        }
-        let pages = self.ask(WRITING, |open| reclaim(&open.db, pause).map_err(|error| answered(WRITING, error)))?;
+        };
         tracing::debug!(pages, "room in the state was given back");
-        self.changed.fetch_sub(changed, Ordering::Relaxed);
-        Ok(())
+        self.flush().map(drop)
     }
 
     /// The place in the journal behind everything that sled may know of.

@@ -10,8 +10,8 @@
 //!
 //! The checksum covers everything behind it.
 //!
-//! A change is one byte for what it does and how its key is written, two for the length of the key, the key, and where there is a value four for its
-//! length and the value. A record that was skipped by a salvage has a checksum over its head alone.
+//! A change is one byte for what it does and how its key is written, two for the length of the key, the key, and where there
+//! is a value four for its length and the value. A record that was skipped by a salvage has a checksum over its head alone.
 
 use serde::{Deserialize, Serialize};
 
