@@ -2,25 +2,22 @@
 //! journal has been applied. It can be made anew from the journal, and a running sum tells when it must be: sled goes on
 //! after damage in the middle of its file as if nothing had been there.
 
-use std::ops::Range;
+mod read;
+mod whole;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread;
-use std::time::Duration;
 
 use super::base::{self, Open, answered, damaged, guarded};
 use super::folder::Parts;
 use super::journal::Position;
 use super::meta::Meta;
-use super::packed;
 use super::plan::{Wanted, pause_after, plan};
 use super::reclaim::reclaim;
-use super::stored::Stored;
 use crate::store::StoreError;
-use crate::store::kv::Order;
 use crate::store::local::failed;
-use ::sled::{Db, IVec};
+use ::sled::Db;
 
 /// The key of [`Meta`]: before all others.
 const META: &[u8] = &[0];
@@ -31,9 +28,6 @@ const WRITING: &str = "writing the state";
 
 /// After so many bytes sled writes what it holds, so that it never has many buffers under way; see [`base`].
 const BURST: usize = 1024 * 1024;
-
-/// How long a check waits for what was left half done.
-const WAIT: Duration = Duration::from_millis(10);
 
 /// The state, open. Changed by one thread, read by all.
 pub(super) struct State {
@@ -134,73 +128,6 @@ impl State {
     /// What it says of itself, as far as that survives a power cut. Only what this does not need may be removed.
     pub(super) fn about_durable(&self) -> Meta {
         self.durable().clone()
-    }
-
-    /// What is stored under a key.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        if !self.meta().has_kind(key) {
-            return Ok(None);
-        }
-        self.ask(READING, |open| {
-            let get = |key: &[u8]| open.db.get(key).map_err(|error| answered(READING, error));
-            match packed::home(key) {
-                None => get(key)?.map(|bytes| Stored::read(&bytes)).transpose(),
-                Some(home) => get(&home)?.map_or(Ok(None), |bytes| packed::find(&bytes, key)),
-            }
-        })
-    }
-
-    /// At most `limit` keys of a range.
-    pub(super) fn page(
-        &self,
-        range: &Range<Vec<u8>>,
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Stored)>, StoreError> {
-        if !self.meta().has_kind_in(range) {
-            return Ok(Vec::new());
-        }
-        let unpack = |found: ::sled::Result<(IVec, IVec)>| {
-            let (key, value) = found.map_err(|error| answered(READING, error))?;
-            let mut pairs = packed::unpack(&key, &value)?;
-            pairs.retain(|(key, _)| range.contains(key));
-            if order == Order::Reverse {
-                pairs.reverse();
-            }
-            Ok(pairs)
-        };
-        let start = packed::home(&range.start).map_or(range.start.clone(), |home| home.to_vec());
-        self.ask(READING, |open| {
-            let mut pairs = open.db.range(start..range.end.clone());
-            let mut found = Vec::new();
-            while found.len() < limit {
-                let next = if order == Order::Forward { pairs.next() } else { pairs.next_back() };
-                let Some(next) = next else { break };
-                found.extend(unpack(next)?);
-            }
-            found.truncate(limit);
-            Ok(found)
-        })
-    }
-
-    /// Every key, page by page.
-    pub(super) fn all(&self) -> impl Iterator<Item = Result<(Vec<u8>, Stored), StoreError>> {
-        let (mut rest, mut is_done) = (vec![1]..vec![0xff], false);
-        let pages = std::iter::from_fn(move || {
-            if is_done {
-                return None;
-            }
-            let page = self.page(&rest, Order::Forward, 256);
-            match page.as_ref().ok().and_then(|page| page.last()) {
-                Some((last, _)) => rest.start = [last.as_slice(), &[0]].concat(),
-                None => is_done = true,
-            }
-            Some(page)
-        });
-        pages.flat_map(|page| match page {
-            Ok(pairs) => pairs.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(error)],
-        })
     }
 
     /// Applies changes, after which the journal counts as applied up to `position`. Key by key, because sled lets nobody read
@@ -310,42 +237,6 @@ impl State {
         })?;
         *self.durable() = about;
         Ok(self.parts.state.join("db"))
-    }
-
-    /// Reads everything and compares it with the running sum, while changes go on. An error if something was lost.
-    pub(super) fn check_whole(&self, go_on: impl Fn() -> bool) -> Result<(), StoreError> {
-        *self.check() = Some((META.to_vec(), Meta::default()));
-        while go_on() {
-            let mut check = self.check();
-            let Some((passed, seen)) = check.as_mut() else { break };
-            let after = [passed.as_slice(), &[0]].concat();
-            let mut last = None;
-            self.ask(READING, |open| {
-                for pair in open.db.range(after..).take(256) {
-                    let (key, value) = pair.map_err(|error| answered(READING, error))?;
-                    seen.count(&key, &value, true);
-                    last = Some(key);
-                }
-                Ok(())
-            })?;
-            match last {
-                Some(key) => *passed = key.to_vec(),
-                None => {
-                    let meta = self.about();
-                    if meta.towards.is_some() {
-                        // Done again before long, after sled failed.
-                        drop(check);
-                        thread::sleep(WAIT);
-                        continue;
-                    }
-                    let is_whole = (seen.keys, seen.sum) == (meta.keys, meta.sum);
-                    *check = None;
-                    return if is_whole { Ok(()) } else { Err(self.give_up(READING, "it has lost something")) };
-                }
-            }
-        }
-        *self.check() = None;
-        Ok(())
     }
 
     fn check(&self) -> MutexGuard<'_, Option<(Vec<u8>, Meta)>> {
