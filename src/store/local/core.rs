@@ -22,7 +22,7 @@ use crate::store::kv::{Batch, Kv, Order, Walk};
 use crate::store::{Counts, StoreError};
 
 /// The version of the layout of keys.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// The mutable state. Every job applies at most one batch and touches memory only after it was applied, so that an error
 /// leaves both as they were.
@@ -140,7 +140,11 @@ impl Core {
         let known: Option<Header> = record::get(&*self.kv, &keys::header(), || "the header".to_owned())?;
         let header = known.unwrap_or(Header { layout: LAYOUT, opened: 0, is_importing: false });
         if header.layout != LAYOUT {
-            let what = format!("its layout is version {}, and this program knows version {LAYOUT}", header.layout);
+            let what = format!(
+                "its layout is version {}, and this program knows version {LAYOUT}; let the program that wrote it export it, \
+                 and import that here",
+                header.layout
+            );
             return Err(StoreError::Corrupt { what });
         }
         if header.is_importing {

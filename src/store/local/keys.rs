@@ -235,20 +235,6 @@ fn join_bytes(kind: u8, name: &str, number: &[u8]) -> Vec<u8> {
     key(kind, &Name::new(forms, name), number)
 }
 
-/// The key for one that has its name in words, as all keys had.
-pub(in crate::store) fn from_words(key: &[u8]) -> Vec<u8> {
-    let known = key.split_first().and_then(|(kind, rest)| {
-        let number = match shape_of(*kind)?.1 {
-            Shape::Named(_) => rest.len(),
-            Shape::Both(_) => rest.len().checked_sub(size_of::<u64>())?,
-            Shape::Alone | Shape::Numbered => return None,
-        };
-        let (name, number) = rest.split_at_checked(number)?;
-        Some(join_bytes(*kind, str::from_utf8(name).ok()?, number))
-    });
-    known.unwrap_or_else(|| key.to_vec())
-}
-
 fn shape_of(kind: u8) -> Option<(&'static str, Shape)> {
     KINDS.iter().find(|(known, ..)| *known == kind).map(|(_, word, shape)| (*word, *shape))
 }
@@ -321,23 +307,7 @@ mod tests {
             );
             assert_eq!(name_of(&key), Some(name.clone()));
             assert_eq!(join(key[0], Some(&name), number), key);
-            let number = number.map_or(Vec::new(), |number: u64| number.to_be_bytes().to_vec());
-            let in_words = [&[key[0]], name.as_bytes(), &number].concat();
-            assert_eq!(from_words(&in_words), key, "{name}");
         }
-    }
-
-    #[test]
-    fn what_has_no_digest_or_is_no_key_is_the_same_in_words() {
-        let book = book(&BookHash::from("0".repeat(64)));
-        for key in
-            [header(), event(7), book, credential("token"), b"ievt_1".to_vec(), b"i\xff".to_vec(), b"l123".to_vec()]
-        {
-            assert_eq!(from_words(&key), key);
-        }
-        // As long as a digest in a key is: in words it is no digest.
-        assert_eq!(from_words(b"ievt_123456789"), event_place(&EventId::from("evt_123456789")));
-        assert_eq!(from_words(b""), b"");
     }
 
     #[test]

@@ -58,7 +58,7 @@ use crate::model::{
 use crate::secret::Secret;
 
 pub(super) use self::core::Core;
-pub(super) use self::keys::{from_words, is_numbered, send_of};
+pub(super) use self::keys::{is_numbered, send_of};
 pub(super) use self::line::{Content, Line, kind_of};
 pub(super) use self::mend::mend;
 #[cfg(test)]

@@ -106,6 +106,12 @@ async fn a_bad_record_in_flight_stops_the_start_by_name() {
         open(&disk).err().unwrap(),
         @"the store holds something unreadable: event number 2, which waits: not the expected JSON at byte 7"
     );
+    let disk = two_events().await;
+    spoil(&disk, keys::header(), b"\x01{\"layout\":1,\"opened\":1}");
+    insta::assert_snapshot!(
+        open(&disk).err().unwrap(),
+        @"the store holds something unreadable: its layout is version 1, and this program knows version 2; let the program that wrote it export it, and import that here"
+    );
 }
 
 #[tokio::test]

@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use super::folder::Parts;
-use super::journal::record::{self, Written};
-use super::journal::segment::{self, Records};
+use super::journal::segment;
 use super::stored::Stored;
 use super::tests::{Folder, journaled, tiny};
-use super::torn::everything::{differing, fill, lines};
 use super::watch::Watch;
 use super::{rebuild, snapshot};
+use crate::store::StoreError;
 use crate::store::conformance::sample::event;
 use crate::store::kv::{Batch, Kv};
-use crate::store::local::{Content, Line};
-use crate::store::{Accepted, StoreError};
 
 fn put(kv: &dyn Kv, key: &str, value: &[u8]) {
     let mut batch = Batch::default();
@@ -103,60 +100,4 @@ fn a_value_that_moves_while_it_is_read_is_read_where_it_is() {
     grow(&opened, || opened.shared.journal.end().segment > place.segment);
     opened.shared.journal.remove(place.segment).unwrap();
     assert!(matches!(opened.get(b"gone"), Err(StoreError::Corrupt { .. })));
-}
-
-/// A key as earlier versions wrote it.
-fn in_words(key: &[u8]) -> Vec<u8> {
-    let line = serde_json::to_value(Line::new(key, &Content::Value(Vec::new())).unwrap()).unwrap();
-    let name = line["name"].as_str().unwrap_or_default();
-    let number = line["number"].as_u64().map_or(Vec::new(), |number| number.to_be_bytes().to_vec());
-    [&key[..1], name.as_bytes(), &number].concat()
-}
-
-/// A new folder with the journal that an earlier version would have written; with `as_now` its records say that they are
-/// today's.
-fn older(now: &Parts, folder: &Folder, as_now: bool) {
-    let bytes = std::fs::read(segment::path(&now.journal, 1)).unwrap();
-    let mut older = bytes[..segment::HEAD].to_vec();
-    let mut records = Records::new(&bytes, segment::HEAD, Some(1));
-    while let Some((_, found)) = records.next() {
-        let mut changes = record::changes(found.body.unwrap()).unwrap();
-        changes.iter_mut().for_each(|change| change.key = in_words(&change.key));
-        if as_now {
-            let mut batch = Batch::default();
-            for Written { key, value, .. } in changes {
-                match value {
-                    Some((value, _)) => batch.put(key, value),
-                    None => batch.remove(key),
-                }
-            }
-            let mut alone = Vec::new();
-            record::write(&mut alone, found.sequence, batch);
-            older.extend(alone);
-        } else {
-            record::write_in_words(&mut older, found.sequence, &changes);
-        }
-    }
-    let parts = Parts::of(&folder.path());
-    std::fs::create_dir_all(&parts.journal).unwrap();
-    std::fs::write(segment::path(&parts.journal, 1), older).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_journal_of_an_earlier_version_is_read() {
-    let folder = Folder::new();
-    let store = super::open(&folder.path()).unwrap();
-    fill(&*store, 0, 12).await;
-    let wanted = lines(&*store).await;
-    store.close().await.unwrap();
-    for as_now in [false, true] {
-        let before = Folder::new();
-        older(&Parts::of(&folder.path()), &before, as_now);
-        let store = super::open(&before.path()).unwrap();
-        assert_eq!(differing(&wanted, &lines(&*store).await), [""; 0]);
-        // Words are found where digests are looked for only if they are told from today's.
-        let again = store.accept(event("1", "1")).await.unwrap();
-        assert_eq!(again == Accepted::Duplicate, !as_now);
-        store.close().await.unwrap();
-    }
 }

@@ -10,13 +10,12 @@
 //!
 //! The checksum covers everything behind it.
 //!
-//! A change is one byte for what it does and how its key is written, two for the length of the key, the key, and where there
-//! is a value four for its length and the value. A record that was skipped by a salvage has a checksum over its head alone.
+//! A change is one byte for what it does, two for the length of the key, the key, and where there is a value four for its
+//! length and the value. A record that was skipped by a salvage has a checksum over its head alone.
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::kv::{Batch, Change};
-use crate::store::local::from_words;
 use crate::store::sled::packed;
 
 /// The bytes before the body.
@@ -36,12 +35,8 @@ pub(in crate::store::sled) fn is_long(key: &[u8], value: &[u8]) -> bool {
     value.len() > if packed::home(key).is_some() { SHORT_PACKED } else { SHORT }
 }
 
-const PUT: u8 = 3;
-const REMOVE: u8 = 4;
-
-/// What earlier versions wrote, whose keys had digests in words.
-const PUT_IN_WORDS: u8 = 1;
-const REMOVE_IN_WORDS: u8 = 2;
+const PUT: u8 = 1;
+const REMOVE: u8 = 2;
 
 /// Where a value is in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,8 +160,8 @@ pub(in crate::store::sled) fn changes(body: &[u8]) -> Option<Vec<Written>> {
         let (key, after) = after.split_at_checked(u16::from_le_bytes(*length) as usize)?;
         rest = after;
         let value = match *kind {
-            REMOVE | REMOVE_IN_WORDS => None,
-            PUT | PUT_IN_WORDS => {
+            REMOVE => None,
+            PUT => {
                 let (length, after) = after.split_first_chunk::<4>()?;
                 let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
                 rest = after;
@@ -175,35 +170,13 @@ pub(in crate::store::sled) fn changes(body: &[u8]) -> Option<Vec<Written>> {
             }
             _ => return None,
         };
-        let key = match *kind {
-            PUT_IN_WORDS | REMOVE_IN_WORDS => from_words(key),
-            _ => key.to_vec(),
-        };
-        found.push(Written { key, value, is_new: false });
+        found.push(Written { key: key.to_vec(), value, is_new: false });
     }
     Some(found)
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().copied().map(u32::from_le_bytes)
-}
-
-/// Adds a record as earlier versions wrote it.
-#[cfg(test)]
-pub(in crate::store::sled) fn write_in_words(bytes: &mut Vec<u8>, sequence: u64, changes: &[Written]) {
-    let start = bytes.len();
-    bytes.extend_from_slice(&[0; HEAD]);
-    for Written { key, value, .. } in changes {
-        bytes.push(if value.is_some() { PUT_IN_WORDS } else { REMOVE_IN_WORDS });
-        bytes.extend_from_slice(&u16::try_from(key.len()).unwrap().to_le_bytes());
-        bytes.extend_from_slice(key);
-        if let Some((value, _)) = value {
-            bytes.extend_from_slice(&u32::try_from(value.len()).unwrap().to_le_bytes());
-            bytes.extend_from_slice(value);
-        }
-    }
-    let length = bytes.len() - start - HEAD;
-    seal(&mut bytes[start..], sequence, 0, length);
 }
 
 #[cfg(test)]
@@ -234,26 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_an_earlier_version_wrote_in_words_are_read() {
-        let in_words = |key: &str, value: Option<&str>| Written {
-            key: key.into(),
-            value: value.map(|value| (value.as_bytes().to_vec(), 0)),
-            is_new: false,
-        };
+    fn what_a_later_version_may_write_is_not_guessed_at() {
         let mut bytes = Vec::new();
-        let digits = "00112233445566778899aabbcc";
-        let changes = [in_words(&format!("ievt_{digits}"), Some("one")), in_words(&format!("jsnd_{digits}"), None)];
-        write_in_words(&mut bytes, 7, &changes);
-        let found = read(&bytes).unwrap();
-        let now = super::changes(found.body.unwrap()).unwrap();
-        assert_eq!([now[0].key[0], now[1].key[0]], *b"ij");
-        assert!(now.iter().all(|it| hex::encode(&it.key[1..]) == digits));
-        let (value, place) = now[0].value.as_ref().unwrap();
-        assert_eq!((&bytes[*place..][..value.len()], &now[1].value), (&b"one"[..], &None));
-        // What a later version may write is not guessed at.
-        let mut body = found.body.unwrap().to_vec();
-        body[0] = REMOVE + 1;
-        assert_eq!(super::changes(&body), None);
+        write(&mut bytes, 7, batch());
+        bytes[HEAD] = REMOVE + 1;
+        assert_eq!(changes(&bytes[HEAD..]), None);
     }
 
     #[test]
