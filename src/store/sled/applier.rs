@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use super::due::{self, Patience};
+use super::due::{self, Pace, Patience};
 use super::folder::{self, Parts};
 use super::journal::record::{self, Location};
 use super::journal::segment;
@@ -17,7 +17,6 @@ use super::reclaim;
 use super::snapshot::{self, Snapshot};
 use super::stored::Stored;
 use super::{Shared, scan};
-use crate::clock;
 use crate::store::StoreError;
 use crate::store::local::failed;
 
@@ -46,8 +45,8 @@ pub(super) fn start(shared: &Arc<Shared>, parts: Parts, is_checked: bool) -> Res
 
 /// What a helper has come to.
 enum Done {
-    /// A snapshot and how long it took, or none where it could not be taken.
-    Snapshot(Option<(Snapshot, Duration)>),
+    /// A snapshot, or none where it could not be taken.
+    Snapshot(Option<Snapshot>),
     /// The check of the state.
     Check,
 }
@@ -174,8 +173,8 @@ impl Applier {
         if is_last || self.helper.as_ref().is_some_and(JoinHandle::is_finished) {
             match self.helper.take().map(JoinHandle::join) {
                 None | Some(Ok(Done::Check)) => {}
-                Some(Ok(Done::Snapshot(Some((snapshot, took))))) => {
-                    self.patience.succeeded(took);
+                Some(Ok(Done::Snapshot(Some(snapshot)))) => {
+                    self.patience.succeeded();
                     self.snapshots.push(snapshot);
                     self.snapshots.drain(..self.snapshots.len().saturating_sub(2));
                 }
@@ -250,11 +249,14 @@ impl Applier {
 }
 
 fn take_snapshot(shared: &Shared, folder: &Path) -> Done {
+    let pace = Pace::begin();
     // The last room on the disk is for what is under way.
-    let go_on = || !shared.is(&shared.is_closing) && shared.has_reserve() && !shared.state.is_damaged();
-    let begun = clock::instant();
+    let go_on = || {
+        pace.keep();
+        !shared.is(&shared.is_closing) && shared.has_reserve() && !shared.state.is_damaged()
+    };
     match snapshot::take(folder, &shared.state, &shared.options, &go_on) {
-        Ok(snapshot) => Done::Snapshot(snapshot.map(|snapshot| (snapshot, begun.elapsed()))),
+        Ok(snapshot) => Done::Snapshot(snapshot),
         Err(error) => {
             tracing::error!(error = %error, "a snapshot could not be taken; it is tried again later");
             Done::Snapshot(None)

@@ -1,5 +1,7 @@
-//! When a snapshot is due, and when one that could not be taken is tried again.
+//! When a snapshot is due, when one that could not be taken is tried again, and how fast one is taken.
 
+use std::cell::Cell;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::Options;
@@ -19,8 +21,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// … up to this long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// How many times as long as a snapshot took there is none after it: taking them must not become what the program does.
+/// How many times as long as it worked a snapshot rests: taking them must not become what the program does.
 const REST: u32 = 3;
+
+/// How long it works before it rests: so short that what comes meanwhile does not wait for long.
+const WORK: Duration = Duration::from_millis(5);
 
 /// Whether a snapshot is due when the state has come to `position`. `dead` are the finished files of the journal in which
 /// nothing is needed any more: they stay until both snapshots lie behind them, however little is written, so that what was
@@ -57,9 +62,30 @@ impl Patience {
         self.not_before = clock::instant().checked_add(pause);
     }
 
-    /// A try succeeded, and took so long.
-    pub(super) fn succeeded(&mut self, took: Duration) {
-        *self = Self { pause: None, not_before: clock::instant().checked_add(took * REST) };
+    /// A try succeeded.
+    pub(super) fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Leaves most of the time to others.
+pub(super) struct Pace {
+    works_since: Cell<Instant>,
+}
+
+impl Pace {
+    /// Work begins.
+    pub(super) fn begin() -> Self {
+        Self { works_since: Cell::new(clock::instant()) }
+    }
+
+    /// Rests where there was enough work. What others did on the processor meanwhile counts as work: they need it.
+    pub(super) fn keep(&self) {
+        let worked = self.works_since.get().elapsed();
+        if worked >= WORK {
+            sleep(worked * REST);
+            self.works_since.set(clock::instant());
+        }
     }
 }
 
@@ -79,9 +105,19 @@ mod tests {
             })
             .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]);
-        patience.succeeded(Duration::ZERO);
+        patience.succeeded();
         assert!(patience.is_over());
-        patience.succeeded(Duration::from_secs(1));
-        assert!(!patience.is_over());
+    }
+
+    #[test]
+    fn whoever_keeps_the_pace_rests_most_of_the_time() {
+        let (begun, pace) = (clock::instant(), Pace::begin());
+        let mut worked = Duration::ZERO;
+        for _ in 0..3 {
+            sleep(WORK);
+            worked += WORK;
+            pace.keep();
+        }
+        assert!(begun.elapsed() >= worked * (1 + REST));
     }
 }
