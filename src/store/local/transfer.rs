@@ -3,7 +3,7 @@
 //! for all of it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
 
 use flate2::Compression;
@@ -51,7 +51,8 @@ pub(super) fn export(
     progress: &Progress,
 ) -> Result<Exported, StoreError> {
     let writing = |error: std::io::Error| failed("writing the export", error);
-    let mut out = GzEncoder::new(out, Compression::default());
+    // What reaches the encoder bit by bit costs it a whole buffer each time.
+    let mut out = BufWriter::new(GzEncoder::new(out, Compression::default()));
     write(&mut out, &First { rejoinder_state: VERSION }).map_err(writing)?;
     let (mut lines, mut unreadable) = (0, Vec::new());
     // How often a store was opened is its own affair.
@@ -74,6 +75,7 @@ pub(super) fn export(
         unreadable => write(&mut out, &LastOfPart { unreadable }),
     }
     .map_err(writing)?;
+    let out = out.into_inner().map_err(|error| writing(error.into_error()))?;
     out.finish().and_then(|mut out| out.flush()).map_err(writing)?;
     Ok(Exported { lines, unreadable: named(kv, &unreadable)? })
 }

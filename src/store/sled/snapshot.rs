@@ -3,7 +3,7 @@
 //! begins at the position that had been applied when the snapshot was begun.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -102,7 +102,8 @@ pub(super) fn take(
 fn write(path: &Path, state: &State, position: Position, go_on: &dyn Fn() -> bool) -> Result<Option<u64>, StoreError> {
     let writing = |error: std::io::Error| failed(&format!("writing {}", path.display()), error);
     let file = File::create(path).map_err(writing)?;
-    let mut out = GzEncoder::new(BufWriter::new(file), Compression::fast());
+    // What reaches the encoder bit by bit costs it a whole buffer each time.
+    let mut out = BufWriter::new(GzEncoder::new(file, Compression::fast()));
     write_line(&mut out, &First { snapshot: 1, position }).map_err(writing)?;
     let mut lines = 0;
     for pair in state.all() {
@@ -119,7 +120,7 @@ fn write(path: &Path, state: &State, position: Position, go_on: &dyn Fn() -> boo
     }
     let finish = || {
         write_line(&mut out, &Last { lines })?;
-        let file = out.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        let file = out.into_inner().map_err(IntoInnerError::into_error)?.finish()?;
         file.sync_all()?;
         Ok(Some(file.metadata()?.len()))
     };
