@@ -27,6 +27,9 @@ const REST: u32 = 3;
 /// How long it works before it rests: so short that what comes meanwhile does not wait for long.
 const WORK: Duration = Duration::from_millis(5);
 
+/// What counts at the most, where the process was stopped or the disk took its time.
+const LONGEST_WORK: Duration = Duration::from_millis(100);
+
 /// Whether a snapshot is due when the state has come to `position`. `dead` are the finished files of the journal in which
 /// nothing is needed any more: they stay until both snapshots lie behind them, however little is written, so that what was
 /// forgotten does not stay on the disk.
@@ -83,7 +86,7 @@ impl Pace {
     pub(super) fn keep(&self) {
         let worked = self.works_since.get().elapsed();
         if worked >= WORK {
-            sleep(worked * REST);
+            sleep(worked.min(LONGEST_WORK) * REST);
             self.works_since.set(clock::instant());
         }
     }
@@ -119,5 +122,13 @@ mod tests {
             pace.keep();
         }
         assert!(begun.elapsed() >= worked * (1 + REST));
+    }
+
+    #[test]
+    fn whoever_was_stopped_for_long_does_not_rest_for_longer() {
+        let begun = clock::instant();
+        let minute = Duration::from_secs(60);
+        Pace { works_since: Cell::new(begun.checked_sub(minute).unwrap()) }.keep();
+        assert!(begun.elapsed() < minute);
     }
 }
