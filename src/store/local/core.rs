@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::header::{self, Header};
 use super::keys::KINDS;
 use super::leases::Leases;
 use super::orders::Orders;
@@ -14,15 +15,11 @@ use super::outbox::Outbox;
 use super::queue::Queue;
 use super::quiet::Quiet;
 use super::recent::Recent;
-use super::record::{self, Header};
 use super::since::Since;
-use super::{failed, happened, keys};
+use super::{failed, happened, keys, record};
 use crate::model::{Event, Send as OutgoingSend, SendState};
 use crate::store::kv::{Batch, Kv, Order, Walk};
 use crate::store::{Counts, StoreError};
-
-/// The version of the layout of keys.
-const LAYOUT: u32 = 2;
 
 /// The mutable state. Every job applies at most one batch and touches memory only after it was applied, so that an error
 /// leaves both as they were.
@@ -137,23 +134,10 @@ impl Core {
     }
 
     fn load_header(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
-        let known: Option<Header> = record::get(&*self.kv, &keys::header(), || "the header".to_owned())?;
-        let header = known.unwrap_or(Header { layout: LAYOUT, opened: 0, is_importing: false });
-        if header.layout != LAYOUT {
-            let what = format!(
-                "its layout is version {}, and this program knows version {LAYOUT}; let the program that wrote it export it, \
-                 and import that here",
-                header.layout
-            );
-            return Err(StoreError::Corrupt { what });
-        }
-        if header.is_importing {
-            let what = "an import into it did not come to its end; remove it and import again".to_owned();
-            return Err(StoreError::Corrupt { what });
-        }
-        let header = Header { opened: header.opened.wrapping_add(1), ..header };
-        self.fence = u64::from(header.opened) << 32;
-        batch.put(keys::header(), record::write(&header)?);
+        let known = self.kv.get(&keys::header())?.map(|value| header::read(&value)).transpose()?;
+        let opened = known.map_or(0, |header| header.opened).wrapping_add(1);
+        self.fence = u64::from(opened) << 32;
+        batch.put(keys::header(), record::write(&Header::new(opened, false))?);
         Ok(())
     }
 
@@ -212,7 +196,7 @@ impl Core {
 
     fn put_header(&mut self, is_importing: bool) -> Result<(), StoreError> {
         let opened = u32::try_from(self.fence >> 32).unwrap_or(u32::MAX);
-        self.put(keys::header(), record::write(&Header { layout: LAYOUT, opened, is_importing })?)
+        self.put(keys::header(), record::write(&Header::new(opened, is_importing))?)
     }
 
     /// Writes values again as they are.

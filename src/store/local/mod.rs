@@ -10,6 +10,7 @@ mod decide;
 mod deliver;
 mod fresh;
 mod happened;
+mod header;
 mod keys;
 mod leases;
 mod line;
@@ -58,6 +59,7 @@ use crate::model::{
 use crate::secret::Secret;
 
 pub(super) use self::core::Core;
+pub(super) use self::header::{is_header, may_be_opened};
 pub(super) use self::keys::{is_numbered, send_of};
 pub(super) use self::line::{Content, Line, kind_of};
 pub(super) use self::mend::mend;

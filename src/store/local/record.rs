@@ -95,18 +95,6 @@ pub(super) struct TokenRecord {
     pub(super) at: Timestamp,
 }
 
-/// What the store says of itself.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Header {
-    /// The version of the layout of keys.
-    pub(super) layout: u32,
-    /// How often the store was opened; makes fences unique over restarts.
-    pub(super) opened: u32,
-    /// Whether an import has begun and not ended.
-    #[serde(default)]
-    pub(super) is_importing: bool,
-}
-
 /// Writes a value.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StoreError> {
     SCRATCH.with_borrow_mut(|(bytes, block)| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::folder::{self, Parts};
+use super::header;
 use super::journal::record;
 use super::journal::segment::{self, End, Flaw, Records};
 use super::journal::{Position, Reader};
@@ -70,6 +71,7 @@ pub fn check(path: &Path, progress: &Progress) -> Result<Report, StoreError> {
     let lock = folder::lock(path)?;
     let parts = Parts::of(path);
     parts.make()?;
+    header::read(&parts)?;
     let mut report = Report::default();
     let end = check_journal(&parts, &mut report, progress)?;
     check_state(&parts, end, &mut report)?;

@@ -20,6 +20,7 @@ mod crash;
 mod damage;
 mod due;
 mod folder;
+mod header;
 mod journal;
 mod layers;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::folder::{self, Parts};
 use super::journal::segment::{self, End, Head, Records};
 use super::journal::{Position, record};
 use super::state::State;
-use super::{open, snapshot};
+use super::{header, open, snapshot};
 use crate::store::StoreError;
 use crate::store::kv::{Batch, Kv};
 use crate::store::local::{failed, kind_of, mend, send_of};
@@ -37,6 +37,7 @@ pub fn salvage(path: &Path) -> Result<Salvaged, StoreError> {
     let lock = folder::lock(path)?;
     let parts = Parts::of(path);
     parts.make()?;
+    header::read(&parts)?;
     let snapshots = snapshot::survey(&parts.snapshots)?.iter().map(|it| it.position).collect();
     let mut salvage = Salvage { parts: &parts, snapshots, done: Salvaged::default(), copies: path.join("salvaged") };
     let applied = State::open(&parts).ok().and_then(|state| {
