@@ -44,7 +44,7 @@ impl Header {
 
 /// Whether this is the key of the header.
 pub(in crate::store) fn is_header(key: &[u8]) -> bool {
-    *key == keys::header()
+    key == [keys::HEADER]
 }
 
 /// An error if this program does not open a store with this header.

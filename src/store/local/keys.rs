@@ -223,16 +223,13 @@ pub(super) fn name_of(key: &[u8]) -> Option<String> {
 
 /// The key of a kind with a name in words, and a number.
 pub(super) fn join(kind: u8, name: Option<&str>, number: Option<u64>) -> Vec<u8> {
-    let number = number.map(u64::to_be_bytes);
-    join_bytes(kind, name.unwrap_or_default(), number.as_ref().map_or(&[], |number| number))
-}
-
-fn join_bytes(kind: u8, name: &str, number: &[u8]) -> Vec<u8> {
     let forms = match shape_of(kind) {
         Some((_, Shape::Named(forms) | Shape::Both(forms))) => forms,
         _ => &[],
     };
-    key(kind, &Name::new(forms, name), number)
+    let number = number.map(u64::to_be_bytes);
+    let number = number.as_ref().map_or(&[][..], |number| number);
+    key(kind, &Name::new(forms, name.unwrap_or_default()), number)
 }
 
 fn shape_of(kind: u8) -> Option<(&'static str, Shape)> {
@@ -245,7 +242,7 @@ fn numbered(kind: u8, number: u64) -> Vec<u8> {
 }
 
 fn named(kind: u8, name: &str) -> Vec<u8> {
-    join_bytes(kind, name, &[])
+    join(kind, Some(name), None)
 }
 
 fn digested(parts: &[&str]) -> Name<'static> {

@@ -128,7 +128,7 @@ mod tests {
             for forms in ALL {
                 if let Some(name) = read(forms, &bytes) {
                     let again = written(forms, &name);
-                    // A digest in words is what an earlier version wrote.
+                    // A digest in words is read too, and never written.
                     prop_assert!(again == bytes || bytes.len() > 25, "{:?} {:?}", forms, bytes);
                 }
             }

@@ -71,7 +71,7 @@ pub fn check(path: &Path, progress: &Progress) -> Result<Report, StoreError> {
     let lock = folder::lock(path)?;
     let parts = Parts::of(path);
     parts.make()?;
-    header::read(&parts)?;
+    header::check(&parts)?;
     let mut report = Report::default();
     let end = check_journal(&parts, &mut report, progress)?;
     check_state(&parts, end, &mut report)?;

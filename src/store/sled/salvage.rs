@@ -37,7 +37,7 @@ pub fn salvage(path: &Path) -> Result<Salvaged, StoreError> {
     let lock = folder::lock(path)?;
     let parts = Parts::of(path);
     parts.make()?;
-    header::read(&parts)?;
+    header::check(&parts)?;
     let snapshots = snapshot::survey(&parts.snapshots)?.iter().map(|it| it.position).collect();
     let mut salvage = Salvage { parts: &parts, snapshots, done: Salvaged::default(), copies: path.join("salvaged") };
     let applied = State::open(&parts).ok().and_then(|state| {
